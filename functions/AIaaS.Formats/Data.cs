@@ -1,0 +1,145 @@
+using System.Text.Json;
+
+namespace AIaaS.Formats;
+
+/// <summary>What a column means, as opposed to how it is stored.</summary>
+public enum ColumnKind
+{
+    Number,
+    Integer,
+    Category,
+    Boolean,
+    Datetime,
+    Text,
+
+    /// <summary>Distinct in (nearly) every row and without meaning for a model, such as a key.</summary>
+    Identifier,
+
+    /// <summary>One value, or none.</summary>
+    Constant,
+
+    /// <summary>Nested JSON.</summary>
+    Json,
+}
+
+/// <summary><c>schema.json</c>: the columns of a prepared data set, in the order of <c>data.parquet</c>.</summary>
+public sealed record DataSchema
+{
+    public const string FileName = "schema.json";
+
+    public int SchemaVersion { get; init; } = 1;
+
+    public required IReadOnlyList<DataColumn> Columns { get; init; }
+}
+
+/// <param name="Name">As in the file's header.</param>
+/// <param name="Kind">What it means.</param>
+/// <param name="Type">The stored type in DuckDB's words, for instance <c>DOUBLE</c> or <c>VARCHAR</c>.</param>
+/// <param name="Nullable">Whether a value was missing.</param>
+public sealed record DataColumn(string Name, ColumnKind Kind, string Type, bool Nullable);
+
+/// <summary><c>profile.json</c>: what is in a data set; later the baseline that drift is measured against.</summary>
+public sealed record DataProfile
+{
+    public const string FileName = "profile.json";
+
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>Rows after preparation.</summary>
+    public required long Rows { get; init; }
+
+    /// <summary>Whole-row duplicates found (and dropped when the pipeline says so).</summary>
+    public long DuplicateRows { get; init; }
+
+    public required IReadOnlyList<ColumnProfile> Columns { get; init; }
+}
+
+/// <summary>One column of a profile; counts are rows, statistics are of the present values.</summary>
+public sealed record ColumnProfile
+{
+    public required string Name { get; init; }
+
+    public required ColumnKind Kind { get; init; }
+
+    public required long Count { get; init; }
+
+    public required long Missing { get; init; }
+
+    /// <summary>Distinct present values; approximate (HyperLogLog) where <see cref="DistinctIsApproximate"/>.</summary>
+    public required long Distinct { get; init; }
+
+    public bool DistinctIsApproximate { get; init; }
+
+    /// <summary>Smallest and largest value as JSON: numbers, booleans, texts, or RFC 3339 times.</summary>
+    public JsonElement? Min { get; init; }
+
+    public JsonElement? Max { get; init; }
+
+    public double? Mean { get; init; }
+
+    public double? StandardDeviation { get; init; }
+
+    /// <summary>Quantiles by their probability.</summary>
+    public IReadOnlyList<Quantile>? Quantiles { get; init; }
+
+    public Histogram? Histogram { get; init; }
+
+    /// <summary>Most frequent values, descending, at most 100.</summary>
+    public IReadOnlyList<ValueCount>? TopValues { get; init; }
+}
+
+public sealed record Quantile(double Probability, double Value);
+
+/// <param name="Edges">n + 1 ascending bin edges; bins are closed on the left, the last on both sides.</param>
+/// <param name="Counts">n counts.</param>
+public sealed record Histogram(IReadOnlyList<double> Edges, IReadOnlyList<long> Counts);
+
+public sealed record ValueCount(string Value, long Count);
+
+/// <summary><c>quality.json</c>: what preparation found and did.</summary>
+public sealed record QualityReport
+{
+    public const string FileName = "quality.json";
+
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>Rows read from the sources, rejected ones included.</summary>
+    public required long RowsRead { get; init; }
+
+    public required long RowsKept { get; init; }
+
+    public required long RowsQuarantined { get; init; }
+
+    /// <summary>Rejected rows by reason.</summary>
+    public IReadOnlyList<ValueCount> QuarantineReasons { get; init; } = [];
+
+    public IReadOnlyList<CleaningStep> Steps { get; init; } = [];
+
+    public IReadOnlyList<QualityFinding> Findings { get; init; } = [];
+}
+
+/// <param name="Name">The step, for instance <c>drop-duplicates</c>.</param>
+/// <param name="RowsBefore">Rows it was given.</param>
+/// <param name="RowsAfter">Rows it left.</param>
+/// <param name="Detail">What it did, for people.</param>
+public sealed record CleaningStep(string Name, long RowsBefore, long RowsAfter, string Detail);
+
+public enum Severity
+{
+    Information,
+    Warning,
+    Error,
+}
+
+public sealed record QualityFinding(Severity Severity, string? Column, string Detail);
+
+/// <summary>Parameters of a <see cref="JobKind.Prepare"/> job, and of preparation inside a function.</summary>
+public sealed record PrepareParameters
+{
+    /// <summary>The target column; null infers it.</summary>
+    public string? Target { get; init; }
+
+    public LearningTask? Task { get; init; }
+
+    public bool DropDuplicates { get; init; } = true;
+}
