@@ -61,6 +61,9 @@ internal static class FileMetadata
 
     private static Dictionary<string, Dictionary<string, string>>? Read(string document)
     {
+        // Most objects have none, and an exception costs more than this question.
+        if (!File.Exists(document)) return null;
+
         try
         {
             return JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, string>>>(File.ReadAllBytes(document), JsonDefaults.Options);
