@@ -75,11 +75,13 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
         return await EnqueueAsync(tenant, created.Value, cancellationToken);
     }
 
-    /// <summary>Finds out whether a run is to be scheduled now; takes up what a crash left behind.</summary>
+    /// <summary>Finds out whether a run is to be scheduled now; takes up what a crash left behind, a begun run without an instance included.</summary>
     public async Task<RunTicket> TakeUpAsync(RunReference reference, CancellationToken cancellationToken)
     {
-        var run = await catalog.GetAsync(Run.Kind, reference.Tenant, reference.Run, cancellationToken);
-        return await EnqueueAsync(reference.Tenant, run.Value, cancellationToken);
+        var run = (await catalog.GetAsync(Run.Kind, reference.Tenant, reference.Run, cancellationToken)).Value;
+        return run.Status is RunStatus.Running or RunStatus.Waiting
+            ? new RunTicket(run, StartNow: true)
+            : await EnqueueAsync(reference.Tenant, run, cancellationToken);
     }
 
     /// <summary>Runs of all tenants that have not ended and were asked for a while ago.</summary>
