@@ -46,9 +46,17 @@ public sealed class Catalog
 
         await using (content)
         {
-            var value = await JsonSerializer.DeserializeAsync<T>(content.Stream, JsonDefaults.Options, cancellationToken)
-                ?? throw new InvalidDataException($"The document '{content.Properties.Path}' holds null.");
-            return new Document<T>(name, content.Properties.ETag, value);
+            try
+            {
+                var value = await JsonSerializer.DeserializeAsync<T>(content.Stream, JsonDefaults.Options, cancellationToken)
+                    ?? throw new InvalidDataException($"The document '{content.Properties.Path}' holds null.");
+                return new Document<T>(name, content.Properties.ETag, value);
+            }
+            catch (JsonException exception)
+            {
+                // Ours, and not the caller's, whose own JSON is refused as JsonException.
+                throw new InvalidDataException($"The document '{content.Properties.Path}' cannot be read.", exception);
+            }
         }
     }
 
@@ -111,16 +119,49 @@ public sealed class Catalog
     public async Task<Document<T>> UpsertAsync<T>(
         DocumentKind<T> kind, string tenant, string name, Func<T?, T> change, CancellationToken cancellationToken)
         where T : class
-        => await _contended.ExecuteAsync(
-            async token =>
+        => (await PutAsync(kind, tenant, name, change, default, cancellationToken)).Document;
+
+    /// <summary>Makes an entry or changes the one there is, on the caller's own conditions, as an HTTP <c>PUT</c> states them.</summary>
+    /// <param name="kind">The kind of the entry.</param>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="change">Gives the new value from the one there is, null for none; giving back the same instance writes nothing. May run several times.</param>
+    /// <param name="conditions">Checked on the version that is changed.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ProblemException">A condition does not hold, or other writers came between too often.</exception>
+    public async Task<Written<T>> PutAsync<T>(
+        DocumentKind<T> kind, string tenant, string name, Func<T?, T> change, WriteConditions conditions, CancellationToken cancellationToken)
+        where T : class
+    {
+        try
+        {
+            return await _contended.ExecuteAsync(
+                async token =>
+                {
+                    var current = await FindAsync(kind, tenant, name, token);
+                    if ((conditions.IfMatch is not null && conditions.IfMatch != current?.ETag)
+                        || (conditions.MustExist && current is null)
+                        || (conditions.IfAbsent && current is not null))
+                    {
+                        throw ConditionFailed(kind, name);
+                    }
+
+                    var changed = change(current?.Value);
+                    var document = current is not null && ReferenceEquals(changed, current.Value)
+                        ? current
+                        : await WriteAsync(kind, tenant, name, changed, current?.ETag, ifAbsent: current is null, token);
+                    return new Written<T>(document, Created: current is null);
+                },
+                cancellationToken);
+        }
+        catch (PreconditionFailedException)
+        {
+            throw new ProblemException(Problem.Unavailable, $"The {kind.Noun} '{name}' is being changed by too many others. Try again.")
             {
-                var current = await FindAsync(kind, tenant, name, token);
-                var changed = change(current?.Value);
-                return current is not null && ReferenceEquals(changed, current.Value)
-                    ? current
-                    : await WriteAsync(kind, tenant, name, changed, current?.ETag, ifAbsent: current is null, token);
-            },
-            cancellationToken);
+                RetryAfter = TimeSpan.FromSeconds(1),
+            };
+        }
+    }
 
     /// <returns>False where there was none.</returns>
     /// <exception cref="ProblemException">The entry has another ETag than <paramref name="ifMatch"/>.</exception>
@@ -146,7 +187,7 @@ public sealed class Catalog
         string? continuation = null;
         do
         {
-            var page = await _store.ListAsync(Containers.Catalog, $"{tenant}/{kind.Folder}/{prefix}", ListingPage, continuation, cancellationToken);
+            var page = await _store.ListAsync(Containers.Catalog, kind.PrefixOf(tenant, prefix), ListingPage, continuation, cancellationToken);
             headers.AddRange(page.Items.Select(item => new DocumentHeader(kind.NameOf(tenant, item.Path), item.ETag, item.LastModified, item.Metadata)));
             continuation = page.Continuation;
         }

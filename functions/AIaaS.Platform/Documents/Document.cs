@@ -10,9 +10,20 @@ namespace AIaaS.Platform.Documents;
 public sealed record DocumentKind<T>(string Folder, string Noun, Func<T, IReadOnlyDictionary<string, string>> Metadata)
     where T : class
 {
-    internal ObjectPath PathOf(string tenant, string name) => new(Containers.Catalog, $"{tenant}/{Folder}/{name}.json");
+    private const string Extension = ".json";
 
-    internal string NameOf(string tenant, ObjectPath path) => path.Name[$"{tenant}/{Folder}/".Length..^".json".Length];
+    /// <summary>
+    /// Whether the entries belong to the platform and not to one tenant; they lie at <c>{Folder}/{name}</c>, and the tenant of a call is of no effect.
+    /// Such a folder begins with '_', which no tenant does.
+    /// </summary>
+    public bool OfPlatform { get; init; }
+
+    internal ObjectPath PathOf(string tenant, string name) => new(Containers.Catalog, OfPlatform ? $"{Folder}/{name}" : $"{tenant}/{Folder}/{name}{Extension}");
+
+    internal string PrefixOf(string tenant, string prefix) => OfPlatform ? $"{Folder}/{prefix}" : $"{tenant}/{Folder}/{prefix}";
+
+    internal string NameOf(string tenant, ObjectPath path)
+        => OfPlatform ? path.Name[(Folder.Length + 1)..] : path.Name[(tenant.Length + Folder.Length + 2)..^Extension.Length];
 }
 
 /// <summary>One version of a catalog entry.</summary>
@@ -20,6 +31,17 @@ public sealed record DocumentKind<T>(string Folder, string Noun, Func<T, IReadOn
 /// <param name="ETag">Changes with every write; opaque and without quotes.</param>
 /// <param name="Value">The entry.</param>
 public sealed record Document<T>(string Name, string ETag, T Value)
+    where T : class;
+
+/// <summary>What a writer asks of the entry as it is, in the terms of HTTP.</summary>
+/// <param name="IfMatch">The ETag it must still have; null for no such condition.</param>
+/// <param name="MustExist">Whether it must exist, in any version (<c>If-Match: *</c>).</param>
+/// <param name="IfAbsent">Whether it must not exist yet (<c>If-None-Match: *</c>).</param>
+public readonly record struct WriteConditions(string? IfMatch = null, bool MustExist = false, bool IfAbsent = false);
+
+/// <param name="Document">As it now is.</param>
+/// <param name="Created">Whether there was none before.</param>
+public sealed record Written<T>(Document<T> Document, bool Created)
     where T : class;
 
 /// <summary>What a listing knows of an entry without reading it.</summary>
