@@ -40,12 +40,19 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
     /// <param name="file">The file's own name.</param>
     /// <param name="content">Its bytes, read once.</param>
     /// <param name="append">Whether other sources stay.</param>
+    /// <param name="conditions">What the data set must be like before.</param>
     /// <param name="cancellationToken">Gives up; nothing is recorded then.</param>
-    /// <exception cref="ProblemException">The file is empty.</exception>
+    /// <exception cref="ProblemException">The file is empty, or a condition does not hold.</exception>
     public async Task<DatasetSource> UploadAsync(
-        string tenant, string dataset, string file, Stream content, bool append, CancellationToken cancellationToken)
+        string tenant, string dataset, string file, Stream content, bool append, WriteConditions conditions, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
+        if (conditions != default)
+        {
+            // Looked at before the body is read, and again when the source is recorded.
+            await catalog.DemandAsync(Dataset.Kind, tenant, dataset, conditions, cancellationToken);
+        }
+
         var location = SourceAt(tenant, dataset, Guid.CreateVersion7(now).ToString(), file);
         var written = await store.WriteAsync(location, content, WriteOptions.CreateOnly, cancellationToken);
         if (written.Length == 0)
@@ -55,7 +62,7 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
         }
 
         var source = new DatasetSource(file, location, written.ETag, written.Length, now);
-        await RecordAsync(tenant, dataset, source, replaceAll: !append, cancellationToken);
+        await RecordAsync(tenant, dataset, source, replaceAll: !append, conditions, cancellationToken);
         return source;
     }
 
@@ -81,15 +88,16 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
             var copy = await store.GetPropertiesAsync(location, cancellationToken)
                 ?? await store.WriteAsync(location, incoming.Stream, options: null, cancellationToken);
             var source = new DatasetSource(file, location, etag, copy.Length, time.GetUtcNow());
-            await RecordAsync(tenant, dataset, source, replaceAll: false, cancellationToken);
+            await RecordAsync(tenant, dataset, source, replaceAll: false, conditions: default, cancellationToken);
             return source;
         }
     }
 
-    private Task<Document<Dataset>> RecordAsync(string tenant, string dataset, DatasetSource source, bool replaceAll, CancellationToken cancellationToken)
+    private Task<Written<Dataset>> RecordAsync(
+        string tenant, string dataset, DatasetSource source, bool replaceAll, WriteConditions conditions, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return catalog.UpsertAsync(
+        return catalog.PutAsync(
             Dataset.Kind,
             tenant,
             dataset,
@@ -97,6 +105,7 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
                 && !replaceAll && known.Sources.Any(other => other.Name == source.Name && other.ETag == source.ETag)
                     ? known
                     : known.With(source, replaceAll, now),
+            conditions,
             cancellationToken);
     }
 

@@ -80,29 +80,6 @@ public sealed class Catalog
         }
     }
 
-    /// <summary>Writes an entry on the caller's own conditions, as an HTTP <c>PUT</c> states them.</summary>
-    /// <param name="kind">The kind of the entry.</param>
-    /// <param name="tenant">Whose it is.</param>
-    /// <param name="name">Its name.</param>
-    /// <param name="value">What to write.</param>
-    /// <param name="ifMatch">The ETag it must still have; null for no such condition.</param>
-    /// <param name="ifAbsent">Whether it must not exist yet.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="ProblemException">A condition does not hold.</exception>
-    public async Task<Document<T>> PutAsync<T>(
-        DocumentKind<T> kind, string tenant, string name, T value, string? ifMatch, bool ifAbsent, CancellationToken cancellationToken)
-        where T : class
-    {
-        try
-        {
-            return await WriteAsync(kind, tenant, name, value, ifMatch, ifAbsent, cancellationToken);
-        }
-        catch (PreconditionFailedException)
-        {
-            throw ConditionFailed(kind, name);
-        }
-    }
-
     /// <summary>Changes an entry, again on the newer version where another writer came between.</summary>
     /// <param name="kind">The kind of the entry.</param>
     /// <param name="tenant">Whose it is.</param>
@@ -139,13 +116,7 @@ public sealed class Catalog
                 async token =>
                 {
                     var current = await FindAsync(kind, tenant, name, token);
-                    if ((conditions.IfMatch is not null && conditions.IfMatch != current?.ETag)
-                        || (conditions.MustExist && current is null)
-                        || (conditions.IfAbsent && current is not null))
-                    {
-                        throw ConditionFailed(kind, name);
-                    }
-
+                    Demand(kind, name, current, conditions);
                     var changed = change(current?.Value);
                     var document = current is not null && ReferenceEquals(changed, current.Value)
                         ? current
@@ -162,6 +133,12 @@ public sealed class Catalog
             };
         }
     }
+
+    /// <summary>Checks conditions ahead of a write that makes them good, where making the value itself is costly.</summary>
+    /// <exception cref="ProblemException">A condition does not hold.</exception>
+    public async Task DemandAsync<T>(DocumentKind<T> kind, string tenant, string name, WriteConditions conditions, CancellationToken cancellationToken)
+        where T : class
+        => Demand(kind, name, await FindAsync(kind, tenant, name, cancellationToken), conditions);
 
     /// <returns>False where there was none.</returns>
     /// <exception cref="ProblemException">The entry has another ETag than <paramref name="ifMatch"/>.</exception>
@@ -276,6 +253,17 @@ public sealed class Catalog
     private static ProblemException NotFound<T>(DocumentKind<T> kind, string name)
         where T : class
         => new(Problem.NotFound, $"There is no {kind.Noun} '{name}'.");
+
+    private static void Demand<T>(DocumentKind<T> kind, string name, Document<T>? current, WriteConditions conditions)
+        where T : class
+    {
+        if ((conditions.IfMatch is not null && conditions.IfMatch != current?.ETag)
+            || (conditions.MustExist && current is null)
+            || (conditions.IfAbsent && current is not null))
+        {
+            throw ConditionFailed(kind, name);
+        }
+    }
 
     private static ProblemException ConditionFailed<T>(DocumentKind<T> kind, string name)
         where T : class

@@ -15,8 +15,8 @@ public sealed class EndpointService(Catalog catalog, ModelRegistry registry, End
 
     /// <summary>Makes or replaces an endpoint, on the caller's conditions.</summary>
     /// <exception cref="ProblemException">The definition is not acceptable, names a version that does not exist, or a condition does not hold.</exception>
-    public async Task<(Document<Endpoint> Document, bool Created)> PutAsync(
-        string tenant, string name, EndpointDefinition definition, string? ifMatch, bool ifAbsent, CancellationToken cancellationToken)
+    public async Task<Written<Endpoint>> PutAsync(
+        string tenant, string name, EndpointDefinition definition, WriteConditions conditions, CancellationToken cancellationToken)
     {
         definition.Validate();
         var traffic = definition.Traffic ?? [new TrafficShare(await registry.DefaultVersionAsync(tenant, definition.Model!, cancellationToken), 100)];
@@ -33,19 +33,23 @@ public sealed class EndpointService(Catalog catalog, ModelRegistry registry, End
         }
 
         var now = time.GetUtcNow();
-        var current = await catalog.FindAsync(Endpoint.Kind, tenant, name, cancellationToken);
-        var endpoint = new Endpoint
-        {
-            Name = name,
-            Model = definition.Model!,
-            Traffic = traffic,
-            UnknownFeatures = definition.UnknownFeatures,
-            Created = current?.Value.Created ?? now,
-            Updated = now,
-        };
-        var written = await catalog.PutAsync(Endpoint.Kind, tenant, name, endpoint, ifMatch, ifAbsent, cancellationToken);
+        var written = await catalog.PutAsync(
+            Endpoint.Kind,
+            tenant,
+            name,
+            current => new Endpoint
+            {
+                Name = name,
+                Model = definition.Model!,
+                Traffic = traffic,
+                UnknownFeatures = definition.UnknownFeatures,
+                Created = current?.Created ?? now,
+                Updated = now,
+            },
+            conditions,
+            cancellationToken);
         directory.Forget(tenant, name);
-        return (written, current is null);
+        return written;
     }
 
     /// <exception cref="ProblemException">There is none, or a condition does not hold.</exception>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AIaaS.Formats;
 using AIaaS.Platform.Documents;
+using AIaaS.Platform.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -39,6 +40,9 @@ public static class Reply
         where T : class
         => List(page.Items.Select(select), page.Continuation);
 
+    /// <summary>A stored file as it is, or 304 where the caller has this version already; closed once it is sent.</summary>
+    public static IResult Content(ObjectContent content, string contentType) => new ContentResult(content, contentType);
+
     public static IResult NoContent() => new EmptyResult(StatusCodes.Status204NoContent, null);
 
     private sealed class EmptyResult(int status, string? etag) : IResult
@@ -52,6 +56,27 @@ public static class Reply
             }
 
             return Task.CompletedTask;
+        }
+    }
+
+    private sealed class ContentResult(ObjectContent content, string contentType) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            await using (content)
+            {
+                var response = httpContext.Response;
+                response.Headers.ETag = Conditions.Quote(content.Properties.ETag);
+                if (httpContext.Request.Has(content.Properties.ETag))
+                {
+                    response.StatusCode = StatusCodes.Status304NotModified;
+                    return;
+                }
+
+                response.ContentType = contentType;
+                response.ContentLength = content.Properties.Length;
+                await content.Stream.CopyToAsync(response.Body, httpContext.RequestAborted);
+            }
         }
     }
 
