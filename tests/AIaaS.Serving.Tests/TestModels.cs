@@ -52,7 +52,7 @@ internal static class TestModels
     public static TestModel Mean { get; } = new("mean", OneNumber());
 
     public static TestModel TenNumbers { get; } = new("ten-numbers", Classifier(
-        TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))], classes: 2));
+        TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))]));
 
     public static ModelFeature Feature(string name, ColumnKind kind = ColumnKind.Number, TensorType type = TensorType.Float32) =>
         new() { Name = name, Kind = kind, Input = name, Type = type };
@@ -65,14 +65,14 @@ internal static class TestModels
 
     public static JsonElement Json(string json) => JsonDocument.Parse(json).RootElement;
 
-    private static ModelSignature Classifier(TensorType label, ModelTarget target, ModelFeature[] features, int classes = 3) => new()
+    private static ModelSignature Classifier(TensorType label, ModelTarget target, ModelFeature[] features) => new()
     {
         Task = LearningTask.Classification,
         Inputs = features,
         Outputs =
         [
             new("label", OutputRole.Label, label, [-1]),
-            new("probabilities", OutputRole.Probabilities, TensorType.Float32, [-1, target.Classes?.Count ?? classes]),
+            new("probabilities", OutputRole.Probabilities, TensorType.Float32, [-1, target.Classes!.Count]),
         ],
         Target = target,
     };

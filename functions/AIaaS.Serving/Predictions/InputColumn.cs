@@ -73,13 +73,10 @@ internal abstract class InputColumn(FeaturePlan plan)
         }
     }
 
-    protected static string RawText(ref Utf8JsonReader reader) =>
-        reader.HasValueSequence ? Encoding.UTF8.GetString(reader.ValueSequence) : Encoding.UTF8.GetString(reader.ValueSpan);
-
     private static string Describe(ref Utf8JsonReader reader) => reader.TokenType switch
     {
-        JsonTokenType.String => $"the string \"{Excerpt.Of(RawText(ref reader))}\"",
-        JsonTokenType.Number => $"the number {Excerpt.Of(RawText(ref reader))}",
+        JsonTokenType.String => $"the string \"{Excerpt.Of(JsonTokens.TextOf(ref reader))}\"",
+        JsonTokenType.Number => $"the number {Excerpt.Of(JsonTokens.TextOf(ref reader))}",
         JsonTokenType.True => "true",
         JsonTokenType.False => "false",
         JsonTokenType.StartObject => "an object",
@@ -282,7 +279,7 @@ internal sealed class TextColumn : InputColumn
             case JsonTokenType.Number when _takesNumbers:
                 _ranges[row] = _numbers.TryGetValue(reader.GetDouble(), out var category)
                     ? _texts.Add(category)
-                    : _texts.Add(Encoding.UTF8.GetBytes(RawText(ref reader)));
+                    : _texts.Add(Encoding.UTF8.GetBytes(JsonTokens.TextOf(ref reader)));
                 break;
             case JsonTokenType.True when _true is not null:
                 _ranges[row] = _texts.Add(_true);

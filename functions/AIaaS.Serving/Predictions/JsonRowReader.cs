@@ -131,7 +131,7 @@ internal static class JsonRowReader
     private static int FindFeature(ref Utf8JsonReader reader, PredictionPlan plan)
     {
         const int OnStack = 256;
-        var length = Utf8Arena.LengthOf(ref reader);
+        var length = JsonTokens.LengthOf(ref reader);
         var rented = length > OnStack ? ArrayPool<byte>.Shared.Rent(length) : null;
         var buffer = rented ?? stackalloc byte[OnStack];
         try

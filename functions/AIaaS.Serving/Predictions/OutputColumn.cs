@@ -81,6 +81,14 @@ internal sealed class NumberOutput<T>(OutputPlan plan) : PinnedOutput<T>(plan)
 internal sealed class BooleanOutput(OutputPlan plan) : PinnedOutput<bool>(plan)
 {
     public override void WriteElement(Utf8JsonWriter writer, int index) => writer.WriteBooleanValue(Values[index]);
+
+    public override void WriteLabel(Utf8JsonWriter writer, int row, PredictionPlan plan)
+    {
+        if (plan.Classes.Length == 2)
+            writer.WriteRawValue(plan.Classes[Values[row] ? 1 : 0].Json, skipInputValidation: true);
+        else
+            WriteElement(writer, row);
+    }
 }
 
 internal sealed class TextOutput(OutputPlan plan) : OutputColumn(plan)

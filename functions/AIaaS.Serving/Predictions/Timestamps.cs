@@ -15,20 +15,35 @@ internal static class Timestamps
     public static bool TryRead(ref Utf8JsonReader reader, out double seconds)
     {
         seconds = 0;
-        DateTime utc;
-        if (reader.TryGetDateTime(out var time))
-        {
-            // A time with an offset comes in this machine's time zone, which may have had that hour twice.
-            utc = time.Kind == DateTimeKind.Local && reader.TryGetDateTimeOffset(out var exact) ? exact.UtcDateTime : time;
-        }
-        else if (Utf8Arena.LengthOf(ref reader) > 40 || reader.ValueIsEscaped
-            || !DateTime.TryParseExact(reader.GetString(), WithSpace, CultureInfo.InvariantCulture,
-                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc))
-        {
+        if (!TryReadIso(ref reader, out var utc) && !TryReadWithSpace(ref reader, out utc))
             return false;
-        }
-
         seconds = (utc - DateTime.UnixEpoch).TotalSeconds;
         return true;
+    }
+
+    private static bool TryReadIso(ref Utf8JsonReader reader, out DateTime utc)
+    {
+        try
+        {
+            // A time with an offset comes in this machine's time zone, which may have had that hour twice.
+            if (!reader.TryGetDateTime(out utc))
+                return false;
+            if (utc.Kind == DateTimeKind.Local && reader.TryGetDateTimeOffset(out var exact))
+                utc = exact.UtcDateTime;
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair, escaped.
+            utc = default;
+            return false;
+        }
+    }
+
+    private static bool TryReadWithSpace(ref Utf8JsonReader reader, out DateTime utc)
+    {
+        utc = default;
+        return JsonTokens.LengthOf(ref reader) <= 40 && DateTime.TryParseExact(
+            JsonTokens.TextOf(ref reader), WithSpace, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc);
     }
 }

@@ -22,11 +22,7 @@ internal sealed class Utf8Arena
 
     /// <summary>Adds the reader's string, unescaped.</summary>
     /// <exception cref="InvalidOperationException">It is not valid UTF-8, or has half a surrogate pair.</exception>
-    public Utf8Range Add(ref Utf8JsonReader reader) => Take(reader.CopyString(Reserve(LengthOf(ref reader))));
-
-    /// <summary>Length of the reader's token as written, which bounds its length unescaped.</summary>
-    public static int LengthOf(ref Utf8JsonReader reader) =>
-        reader.HasValueSequence ? checked((int)reader.ValueSequence.Length) : reader.ValueSpan.Length;
+    public Utf8Range Add(ref Utf8JsonReader reader) => Take(reader.CopyString(Reserve(JsonTokens.LengthOf(ref reader))));
 
     private Span<byte> Reserve(int length)
     {
