@@ -126,3 +126,25 @@ public static class JobExitCode
     /// <summary>Left on request after a checkpoint; submitting it again resumes it.</summary>
     public const int Interrupted = 3;
 }
+
+/// <summary>Environment variables of a job's process.</summary>
+public static class JobEnvironment
+{
+    /// <summary>The job's folder.</summary>
+    public const string Folder = "AIAAS_JOB_DIR";
+
+    /// <summary><c>1</c> where standard input is a pipe whose end means the same as SIGTERM: a parent that was killed leaves no orphan.</summary>
+    public const string ParentPipe = "AIAAS_PARENT_PIPE";
+}
+
+/// <summary>
+/// Parameters of a <see cref="JobKind.Command"/> job. The command runs in the job's folder with <see cref="JobEnvironment.Folder"/> set
+/// and may write progress, checkpoints and a result of its own; otherwise its exit code decides, and its artifacts are all files in the outputs.
+/// </summary>
+public sealed record CommandParameters
+{
+    /// <summary>An executable, then its arguments; no shell is involved.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+}
