@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.Configuration;
 
 namespace AIaaS.LocalHost.Functions;
@@ -13,17 +15,14 @@ namespace AIaaS.LocalHost.Functions;
 /// <summary>Finds the methods marked <c>[Function]</c>, once, and refuses at start-up what could not run.</summary>
 internal static partial class FunctionDiscovery
 {
-    private const string WorkerNamespace = "Microsoft.Azure.Functions.Worker.";
-    private const string DurableClient = WorkerNamespace + "DurableClientAttribute";
-
-    private static readonly Dictionary<string, (TriggerKind Kind, string BindingType)> Triggers = new()
+    private static readonly Dictionary<Type, (TriggerKind Kind, string BindingType)> Triggers = new()
     {
-        [typeof(HttpTriggerAttribute).FullName!] = (TriggerKind.Http, "httpTrigger"),
-        [typeof(BlobTriggerAttribute).FullName!] = (TriggerKind.Blob, "blobTrigger"),
-        [typeof(ServiceBusTriggerAttribute).FullName!] = (TriggerKind.Queue, "serviceBusTrigger"),
-        [typeof(TimerTriggerAttribute).FullName!] = (TriggerKind.Timer, "timerTrigger"),
-        [WorkerNamespace + "OrchestrationTriggerAttribute"] = (TriggerKind.Orchestration, "orchestrationTrigger"),
-        [WorkerNamespace + "ActivityTriggerAttribute"] = (TriggerKind.Activity, "activityTrigger"),
+        [typeof(HttpTriggerAttribute)] = (TriggerKind.Http, "httpTrigger"),
+        [typeof(BlobTriggerAttribute)] = (TriggerKind.Blob, "blobTrigger"),
+        [typeof(ServiceBusTriggerAttribute)] = (TriggerKind.Queue, "serviceBusTrigger"),
+        [typeof(TimerTriggerAttribute)] = (TriggerKind.Timer, "timerTrigger"),
+        [typeof(OrchestrationTriggerAttribute)] = (TriggerKind.Orchestration, "orchestrationTrigger"),
+        [typeof(ActivityTriggerAttribute)] = (TriggerKind.Activity, "activityTrigger"),
     };
 
     private static readonly string[] BlobData = ["blobTrigger", "uri", "properties", "metadata"];
@@ -72,12 +71,12 @@ internal static partial class FunctionDiscovery
         var triggers = (
             from parameter in method.GetParameters()
             from candidate in parameter.GetCustomAttributes()
-            where Triggers.ContainsKey(candidate.GetType().FullName!)
+            where Triggers.ContainsKey(candidate.GetType())
             select (Parameter: parameter, Attribute: candidate)).ToList();
         if (triggers is not [var trigger])
             throw new FunctionRefusedException($"it must have one trigger, and has {triggers.Count}.");
 
-        var (kind, bindingType) = Triggers[trigger.Attribute.GetType().FullName!];
+        var (kind, bindingType) = Triggers[trigger.Attribute.GetType()];
         var route = trigger.Attribute is HttpTriggerAttribute http ? ParseRoute(routePrefix, http.Route ?? name) : null;
         var named = NamesGivenBy(trigger.Attribute, kind, route);
         return new FunctionDescriptor
@@ -124,6 +123,7 @@ internal static partial class FunctionDiscovery
                 TriggerKind.Http => type == typeof(HttpRequest),
                 TriggerKind.Blob or TriggerKind.Queue => TriggerValues.IsPayloadType(type),
                 TriggerKind.Timer => type == typeof(TimerInfo),
+                TriggerKind.Orchestration => type == typeof(TaskOrchestrationContext),
                 _ => true,
             };
             if (!acceptable)
@@ -132,6 +132,7 @@ internal static partial class FunctionDiscovery
                 {
                     TriggerKind.Http => "HttpRequest",
                     TriggerKind.Timer => "TimerInfo",
+                    TriggerKind.Orchestration => "TaskOrchestrationContext",
                     _ => "Stream, string, byte[] or BinaryData",
                 };
                 throw new FunctionRefusedException($"its trigger parameter '{parameter.Name}' must be {expected}, not {type.Name}.");
@@ -146,7 +147,7 @@ internal static partial class FunctionDiscovery
             return ParameterSource.CancellationToken;
         if (type == typeof(HttpRequest) && kind == TriggerKind.Http)
             return ParameterSource.Request;
-        if (parameter.GetCustomAttributes().Any(attribute => attribute.GetType().FullName == DurableClient))
+        if (type == typeof(DurableTaskClient) && parameter.IsDefined(typeof(DurableClientAttribute)))
             return ParameterSource.Services;
         if (TriggerValues.IsNamedValueType(type))
         {
@@ -223,7 +224,7 @@ internal static partial class FunctionDiscovery
 
         var inputs = ImmutableDictionary<string, BindingMetadata>.Empty
             .Add(trigger.Name!, new LocalBindingMetadata(trigger.Name!, bindingType, BindingDirection.In));
-        foreach (var client in method.GetParameters().Where(parameter => parameter.GetCustomAttributes().Any(attribute => attribute.GetType().FullName == DurableClient)))
+        foreach (var client in method.GetParameters().Where(parameter => parameter.IsDefined(typeof(DurableClientAttribute))))
             inputs = inputs.Add(client.Name!, new LocalBindingMetadata(client.Name!, "durableClient", BindingDirection.In));
 
         var outputs = ImmutableDictionary<string, BindingMetadata>.Empty;

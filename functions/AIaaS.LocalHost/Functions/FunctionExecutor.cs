@@ -1,4 +1,5 @@
 using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.DurableTask;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AIaaS.LocalHost.Functions;
@@ -25,7 +26,7 @@ internal sealed class FunctionExecutor(FunctionCatalog catalog, FunctionExecutio
     /// <param name="services">Makes its class; must live as long as the task.</param>
     /// <param name="cancellationToken">What a parameter of that type gets.</param>
     /// <returns>The method's own task; <see cref="FunctionDescriptor.ResultOf"/> gives what it holds once it has completed.</returns>
-    public static Task InvokeOrchestrator(FunctionDescriptor function, object orchestrationContext, IServiceProvider services, CancellationToken cancellationToken)
+    public static Task InvokeOrchestrator(FunctionDescriptor function, TaskOrchestrationContext orchestrationContext, IServiceProvider services, CancellationToken cancellationToken)
     {
         var data = new TriggerData(orchestrationContext, new Dictionary<string, object?>());
         return function.Invoke(new LocalFunctionContext(function, data, services, cancellationToken));

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.ServerSentEvents;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using AIaaS.LocalHost.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.DependencyInjection;
@@ -82,9 +83,9 @@ public sealed class HttpTriggersTests
     [Fact]
     public async Task The_route_prefix_goes_before_every_route()
     {
-        var options = new Hosting.LocalHostOptions { Port = 0, RoutePrefix = "api" };
+        var options = new LocalHostOptions { Port = 0, RoutePrefix = "api" };
         options.FunctionTypes.Add(typeof(Basics));
-        await using var app = new Hosting.LocalHostBuilder(options).Build();
+        await using var app = new LocalHostBuilder(options).Build();
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
 
@@ -222,8 +223,8 @@ public sealed class HttpTriggersTests
     {
         using var occupant = new TcpListener(IPAddress.Loopback, 0);
         occupant.Start();
-        var options = new Hosting.LocalHostOptions { Port = ((IPEndPoint)occupant.LocalEndpoint).Port };
-        await using var app = new Hosting.LocalHostBuilder(options).Build();
+        var options = new LocalHostOptions { Port = ((IPEndPoint)occupant.LocalEndpoint).Port };
+        await using var app = new LocalHostBuilder(options).Build();
 
         await Assert.ThrowsAsync<IOException>(() => app.StartAsync());
     }
