@@ -39,7 +39,9 @@ public static class Reply
         where T : class
         => List(page.Items.Select(select), page.Continuation);
 
-    public static IResult NoContent() => new EmptyResult(StatusCodes.Status204NoContent, null);
+    public static IResult NoContent() => Empty(StatusCodes.Status204NoContent);
+
+    public static IResult Empty(int status, string? etag = null) => new EmptyResult(status, etag);
 
     private sealed class EmptyResult(int status, string? etag) : IResult
     {
