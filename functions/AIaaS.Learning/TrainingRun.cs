@@ -21,6 +21,7 @@ public sealed record TrainingRequest
 
     public required TargetColumn Target { get; init; }
 
+    /// <summary>Kinds of all columns, for the card's notes as well.</summary>
     public required DataSchema Schema { get; init; }
 
     /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c> and <c>card.json</c>.</summary>

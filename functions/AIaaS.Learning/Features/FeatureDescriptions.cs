@@ -17,7 +17,7 @@ internal static class FeatureDescriptions
 
     private static ModelFeature Describe(NumberColumn column, FeatureInput input)
     {
-        var present = column.Values.Where(float.IsFinite).Order().ToArray();
+        var present = column.SortedValues();
         return new()
         {
             Name = column.Name,

@@ -29,6 +29,14 @@ public sealed class NumberColumn(string name, ColumnKind kind, float[] values) :
 
     public override int Rows => Values.Length;
 
+    /// <summary>The values that are numbers, ascending.</summary>
+    internal float[] SortedValues()
+    {
+        var sorted = Array.FindAll(Values, float.IsFinite);
+        Array.Sort(sorted);
+        return sorted;
+    }
+
     internal override FeatureColumn Select(ReadOnlySpan<int> rows) => new NumberColumn(Name, Kind, Pick(Values, rows));
 }
 

@@ -27,7 +27,7 @@ internal sealed class NumberEncoder : IFeatureEncoder
 
     private static (float Median, float Mean, float Scale, bool HasMissing) Fit(NumberColumn column)
     {
-        var present = column.Values.Where(float.IsFinite).Order().ToArray();
+        var present = column.SortedValues();
         var median = present.Length == 0 ? 0f
             : column.Kind == ColumnKind.Boolean || present.Length % 2 == 1 ? present[present.Length / 2]
             : (float)(((double)present[(present.Length / 2) - 1] + present[present.Length / 2]) / 2);
@@ -36,8 +36,9 @@ internal sealed class NumberEncoder : IFeatureEncoder
         var mean = imputed.Average();
         var deviation = Math.Sqrt(imputed.Average(v => (v - mean) * (v - mean)));
         // A column whose spread is lost in single precision is a constant: it becomes 0, whatever comes later.
-        var isConstant = deviation <= Math.Abs(mean) * 1e-6 || deviation < float.MinValue;
-        return (median, (float)mean, isConstant ? 0f : (float)(1 / deviation), present.Length < column.Rows);
+        var scale = (float)(1 / deviation);
+        var isConstant = deviation <= Math.Abs(mean) * 1e-6 || !float.IsFinite(scale);
+        return (median, (float)mean, isConstant ? 0f : scale, present.Length < column.Rows);
     }
 
     private sealed class Fitted(float[] medians, float[] means, float[] scales, long[] withIndicator, string[] names) : IFittedEncoder

@@ -1,4 +1,5 @@
 using AIaaS.Learning.Onnx.Protos;
+using AIaaS.OnnxRuntime;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
@@ -11,6 +12,7 @@ internal static class Sessions
     /// <param name="threads">Threads within an operator; the result is the same bit for bit only with 1.</param>
     public static InferenceSession Create(ModelProto model, int threads = 1)
     {
+        OnnxRuntimeTelemetry.CreateEnvironment();
         using var options = new SessionOptions
         {
             IntraOpNumThreads = threads,
