@@ -127,6 +127,16 @@ public static class JobExitCode
     public const int Interrupted = 3;
 }
 
+/// <summary>Names of files in a job's outputs and checkpoints.</summary>
+public static class JobFiles
+{
+    /// <summary>Whether a file is a writer's own business: hidden, in a hidden folder, or half-written. Such files are neither artifacts nor mirrored.</summary>
+    /// <param name="path">Relative, with forward slashes.</param>
+    public static bool IsPrivate(string path) =>
+        path.StartsWith('.') || path.Contains("/.", StringComparison.Ordinal)
+        || path.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".part", StringComparison.OrdinalIgnoreCase);
+}
+
 /// <summary>Environment variables of a job's process.</summary>
 public static class JobEnvironment
 {

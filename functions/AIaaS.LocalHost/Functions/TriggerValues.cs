@@ -9,8 +9,8 @@ namespace AIaaS.LocalHost.Functions;
 /// <summary>Turns what a trigger hands over into what a parameter asks for.</summary>
 internal static class TriggerValues
 {
-    /// <summary>The genuine worker reads payloads with these.</summary>
-    private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true };
+    /// <summary>As the genuine worker reads payloads; with fields, which the durable engine's converter writes.</summary>
+    private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true, IncludeFields = true };
 
     /// <summary>Whether a parameter of this type can get a value by its name.</summary>
     public static bool IsNamedValueType(Type type)

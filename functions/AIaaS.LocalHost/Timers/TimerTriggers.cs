@@ -68,7 +68,7 @@ internal sealed partial class TimerTriggers(
         {
             await executor.ExecuteAsync(function.Name, new TriggerData(timer, new Dictionary<string, object?>()), stoppingToken);
         }
-        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
             LogFailure(exception, function.Name);
         }

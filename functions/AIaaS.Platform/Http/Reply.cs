@@ -43,7 +43,9 @@ public static class Reply
     /// <summary>A stored file as it is, or 304 where the caller has this version already; closed once it is sent.</summary>
     public static IResult Content(ObjectContent content, string contentType) => new ContentResult(content, contentType);
 
-    public static IResult NoContent() => new EmptyResult(StatusCodes.Status204NoContent, null);
+    public static IResult NoContent() => Empty(StatusCodes.Status204NoContent);
+
+    public static IResult Empty(int status, string? etag = null) => new EmptyResult(status, etag);
 
     private sealed class EmptyResult(int status, string? etag) : IResult
     {

@@ -22,6 +22,7 @@ public sealed record Problem(int Status, string Type, string Title)
     public static Problem InvalidName { get; } = new(400, "invalid-name", "A name is not acceptable");
     public static Problem Unauthenticated { get; } = new(401, "unauthenticated", "A valid key is needed");
     public static Problem Forbidden { get; } = new(403, "forbidden", "The key's role does not allow this");
+    public static Problem InvalidUpload { get; } = new(403, "invalid-upload", "The upload URL is not good");
     public static Problem NotFound { get; } = new(404, "not-found", "There is no such thing");
     public static Problem Conflict { get; } = new(409, "conflict", "The state does not allow this");
     public static Problem PreconditionFailed { get; } = new(412, "precondition-failed", "The document was changed meanwhile");

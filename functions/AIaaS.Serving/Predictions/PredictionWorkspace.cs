@@ -13,6 +13,9 @@ internal sealed class PredictionWorkspace : IDisposable
     /// <summary>Above this a workspace is not kept for the next request.</summary>
     private const long MaxKeptBytes = 4 << 20;
 
+    /// <summary>Between requests the writer holds this instead of a caller's buffer; nothing is written to it.</summary>
+    private static readonly ArrayBufferWriter<byte> Nowhere = new();
+
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = PredictionPlan.Encoder, SkipValidation = true };
 
     private readonly PredictionPlan _plan;
@@ -20,7 +23,7 @@ internal sealed class PredictionWorkspace : IDisposable
     private readonly OutputColumn[] _outputs;
     private readonly RunOptions _runOptions = new();
     private readonly OrtIoBinding _binding;
-    private readonly Utf8JsonWriter _writer = new(Stream.Null, WriterOptions);
+    private readonly Utf8JsonWriter _writer = new(Nowhere, WriterOptions);
     private readonly int _outputRowBytes;
     private OrtValue[] _inputValues = [];
     private OrtValue[] _outputValues = [];
@@ -83,7 +86,7 @@ internal sealed class PredictionWorkspace : IDisposable
         }
         finally
         {
-            _writer.Reset(Stream.Null);
+            _writer.Reset(Nowhere);
         }
     }
 

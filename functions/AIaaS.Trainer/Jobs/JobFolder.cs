@@ -108,7 +108,7 @@ internal sealed class JobFolder
         foreach (var file in Directory.EnumerateFiles(Outputs, "*", options))
         {
             var path = System.IO.Path.GetRelativePath(Outputs, file).Replace(System.IO.Path.DirectorySeparatorChar, '/');
-            if (path == JobResult.FileName || path.StartsWith(JobProgress.Folder + "/", StringComparison.Ordinal) || AtomicFile.IsUnfinished(path))
+            if (path == JobResult.FileName || path.StartsWith(JobProgress.Folder + "/", StringComparison.Ordinal) || JobFiles.IsPrivate(path))
                 continue;
             await using var stream = File.OpenRead(file);
             var hash = await SHA256.HashDataAsync(stream, cancellationToken);
