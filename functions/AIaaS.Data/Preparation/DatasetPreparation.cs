@@ -1,0 +1,174 @@
+using System.Text.Json;
+using AIaaS.Data.DuckDb;
+using AIaaS.Formats;
+
+namespace AIaaS.Data.Preparation;
+
+/// <summary>Bounds on a preparation.</summary>
+public sealed record PreparationOptions
+{
+    /// <summary>Folder for temporary files; a folder of its own is made in it and removed.</summary>
+    public string TempFolder { get; init; } = Path.GetTempPath();
+
+    /// <summary>Bytes of memory for the engine; beyond it spills to <see cref="TempFolder"/>.</summary>
+    public long? MemoryLimit { get; init; }
+
+    public int? Threads { get; init; }
+
+    /// <summary>Bytes that one compressed source may grow to.</summary>
+    public long MaximumSourceBytes { get; init; } = 64L * 1024 * 1024 * 1024;
+}
+
+/// <param name="Percent">0 to 100 over the whole preparation.</param>
+/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>write</c> or <c>done</c>.</param>
+public readonly record struct PreparationProgress(double Percent, string Stage);
+
+/// <summary>What a preparation wrote, beside the files themselves.</summary>
+public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality);
+
+/// <summary>
+/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>profile.json</c>, <c>quality.json</c> and
+/// <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are matched by column name.
+/// </summary>
+/// <remarks>
+/// The engine may touch the sources and the folders it was given, and nothing else. Missing values stay missing: what a model
+/// must repeat when it serves belongs to its graph.
+/// </remarks>
+public sealed class DatasetPreparation(PreparationOptions? options = null)
+{
+    private readonly PreparationOptions _options = options ?? new();
+
+    /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
+    /// <exception cref="DatasetException">The sources are no usable table.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; nothing was written.</exception>
+    public PreparationResult Prepare(
+        IReadOnlyList<DatasetSource> sources,
+        PrepareParameters parameters,
+        string outputFolder,
+        IProgress<PreparationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        if (sources.Count == 0)
+            throw new DatasetException(DatasetReasons.Empty, "The data set has no files. Send at least one.");
+        outputFolder = Path.GetFullPath(outputFolder);
+        string workFolder = Path.Combine(Path.GetFullPath(_options.TempFolder), $"aiaas-prepare-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(workFolder);
+        try
+        {
+            return Prepare(sources, parameters, outputFolder, workFolder, progress, cancellationToken);
+        }
+        catch (DuckDbException exception)
+        {
+            throw new DatasetException(DatasetReasons.Malformed,
+                $"The data cannot be read: {exception.Message.Split('\n')[0].Replace(workFolder, "", StringComparison.Ordinal)}");
+        }
+        finally
+        {
+            Directory.Delete(workFolder, recursive: true);
+        }
+    }
+
+    private PreparationResult Prepare(
+        IReadOnlyList<DatasetSource> sources,
+        PrepareParameters parameters,
+        string outputFolder,
+        string workFolder,
+        IProgress<PreparationProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        progress?.Report(new(0, "read"));
+        var findings = new List<QualityFinding>();
+        var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
+        InspectedSource[] inspected = [.. sources.Select(source => inspector.Inspect(source, cancellationToken))];
+        findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
+        progress?.Report(new(10, "read"));
+
+        using var database = DuckDbDatabase.Open(new DuckDbOptions
+        {
+            MemoryLimit = _options.MemoryLimit,
+            Threads = _options.Threads,
+            TempDirectory = Path.Combine(workFolder, "spill"),
+            AllowedDirectories = [workFolder],
+            AllowedPaths = [.. inspected.Select(source => Path.GetFullPath(source.Path))],
+        });
+        using DuckDbConnection connection = database.Connect();
+        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
+
+        var raw = new List<RawTable>();
+        for (int i = 0; i < inspected.Length; i++)
+        {
+            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, findings, cancellationToken));
+            progress?.Report(new(10 + 40.0 * (i + 1) / inspected.Length, "read"));
+        }
+
+        var builder = new TableBuilder(connection, findings);
+        PreparedTable table = builder.Build(raw, cancellationToken);
+        long rowsRead = connection.QueryInt64($"SELECT count(*) FROM {table.Table}", cancellationToken);
+        if (rowsRead == 0)
+        {
+            throw new DatasetException(DatasetReasons.NoRows, quarantine.Count == 0
+                ? "The data has a header but no rows. Send at least one row."
+                : $"None of the {quarantine.Count} rows could be used; the most frequent reason is {quarantine.Reasons[0].Value}. Correct the file and send it again.");
+        }
+        progress?.Report(new(55, "clean"));
+        long duplicates = builder.DropDuplicates(table, parameters.DropDuplicates, cancellationToken);
+        long rows = parameters.DropDuplicates ? rowsRead - duplicates : rowsRead;
+        progress?.Report(new(60, "profile"));
+
+        DataProfile profile = new Profiler(connection, table, rows).Profile(duplicates, cancellationToken);
+        var schema = new DataSchema
+        {
+            Columns = [.. table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
+        };
+        findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
+        var quality = new QualityReport
+        {
+            RowsRead = rowsRead + quarantine.Count,
+            RowsKept = rows,
+            RowsQuarantined = quarantine.Count,
+            QuarantineReasons = quarantine.Reasons,
+            Steps =
+            [
+                new("quarantine", rowsRead + quarantine.Count, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."),
+                .. parameters.DropDuplicates
+                    ? (CleaningStep[])[new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column.")]
+                    : [],
+            ],
+            Findings = findings,
+        };
+        progress?.Report(new(85, "write"));
+
+        string columns = string.Join(", ", table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
+        connection.Execute(
+            $"COPY (SELECT {columns} FROM {table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+        WriteJson(DataSchema.FileName, schema);
+        WriteJson(DataProfile.FileName, profile);
+        WriteJson(QualityReport.FileName, quality);
+        quarantine.Dispose();
+        cancellationToken.ThrowIfCancellationRequested();
+        WholeFiles.Move(workFolder, outputFolder,
+            [QuarantinedRow.FileName, PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName]);
+        progress?.Report(new(100, "done"));
+        return new(schema, profile, quality);
+
+        void WriteJson<T>(string name, T document) =>
+            File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
+    }
+
+    private static RawTable Read(
+        DuckDbConnection connection,
+        Quarantine quarantine,
+        InspectedSource source,
+        string table,
+        string workFolder,
+        List<QualityFinding> findings,
+        CancellationToken cancellationToken)
+    {
+        if (source.Kind != SourceKind.Delimited)
+            return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
+        var notes = new List<string>();
+        RawTable read = new DelimitedReader(connection, quarantine, notes).Read(source, table, cancellationToken);
+        findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
+        return read;
+    }
+}

@@ -1,0 +1,167 @@
+using System.Globalization;
+using AIaaS.Data.DuckDb;
+
+namespace AIaaS.Data.Preparation;
+
+/// <summary>Reads a delimited file into a table; rows that do not fit go to quarantine with their line and reason.</summary>
+internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine quarantine, List<string> findings)
+{
+    /// <summary>Rows looked at for types in files above <see cref="WholeSurveyBytes"/>; smaller ones are looked at whole.</summary>
+    private const int SurveyRows = 200_000;
+
+    private const long WholeSurveyBytes = 64L * 1024 * 1024;
+
+    /// <summary>A column loses its type when more than this share of rows does not fit it.</summary>
+    private const double MistakeShare = 0.01;
+
+    private int _reads;
+
+    public RawTable Read(InspectedSource source, string table, CancellationToken cancellationToken)
+    {
+        DelimitedDialect dialect = DelimitedDialect.Detect(source.Path, source.Name);
+        if (dialect.SkippedLines > 0)
+            findings.Add(Invariant($"{source.Name}: skipped {dialect.SkippedLines} lines before the table."));
+        ColumnSurvey[] surveys = Survey(source, dialect, out bool anyRows, cancellationToken);
+        bool hasHeader = HeaderRow.IsHeader(dialect.FirstRow, surveys, anyRows);
+        string[] names = HeaderRow.Names(hasHeader ? dialect.FirstRow : null, dialect.Columns, findings);
+        string[] types = [.. surveys.Select(survey => survey.ReadType)];
+        bool padded = surveys.Any(survey => survey.PaddedMissing);
+        int skip = dialect.SkippedLines + (hasHeader ? 1 : 0);
+
+        while (true)
+        {
+            string rejects = Invariant($"rejects{_reads++}");
+            string reader = Reader(source.Path, dialect, skip, types, padded, Invariant($"store_rejects=true, rejects_table='{rejects}', rejects_scan='{rejects}_scan'"));
+            connection.Execute($"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {reader}", cancellationToken);
+            if (!Retype(table, rejects, types, surveys, cancellationToken))
+            {
+                Reject(source, dialect, names, types, rejects, cancellationToken);
+                return new(table, SourceKind.Delimited, [.. names.Select((name, i) => new RawColumn(name, types[i], surveys[i].IsInteger))]);
+            }
+        }
+    }
+
+    /// <summary>Makes text of the columns whose types do not hold in the rows that the survey did not see; true when any was.</summary>
+    private bool Retype(string table, string rejects, string[] types, ColumnSurvey[] surveys, CancellationToken cancellationToken)
+    {
+        var failures = new Dictionary<int, long>();
+        using (DuckDbResult result = connection.Query(
+            $"SELECT column_idx, count(*) FROM {rejects} WHERE error_type = 'CAST' GROUP BY column_idx", cancellationToken))
+        {
+            while (result.Read())
+            {
+                for (int row = 0; row < result.RowCount; row++)
+                    failures[(int)result.Vector(0).Int64(row) - 1] = result.Vector(1).Int64(row);
+            }
+        }
+        bool retyped = false;
+        if (failures.Count > 0)
+        {
+            long rows = connection.QueryInt64($"SELECT (SELECT count(*) FROM {table}) + (SELECT count(DISTINCT line_byte_position) FROM {rejects})", cancellationToken);
+            foreach ((int column, long count) in failures)
+            {
+                if (count <= MistakeShare * rows)
+                    continue;
+                types[column] = "VARCHAR";
+                retyped = true;
+            }
+        }
+        return retyped || KeepLongIntegers(table, types, surveys, cancellationToken);
+    }
+
+    /// <summary>Beyond 2^53 a double skips integers: such keys stay as they are written.</summary>
+    private bool KeepLongIntegers(string table, string[] types, ColumnSurvey[] surveys, CancellationToken cancellationToken)
+    {
+        bool retyped = false;
+        foreach (int[] columns in Enumerable.Range(0, types.Length).Where(i => surveys[i].IsInteger && types[i] == "DOUBLE").Chunk(200))
+        {
+            using DuckDbResult result = connection.Query(
+                $"SELECT {string.Join(", ", columns.Select(i => Invariant($"count(*) FILTER (abs(c{i}) >= 9007199254740992 AND isfinite(c{i}))")))} FROM {table}", cancellationToken);
+            result.Read();
+            for (int i = 0; i < columns.Length; i++)
+            {
+                if (result.Vector(i).Int64(0) == 0)
+                    continue;
+                types[columns[i]] = "VARCHAR";
+                retyped = true;
+            }
+        }
+        return retyped;
+    }
+
+    private ColumnSurvey[] Survey(InspectedSource source, DelimitedDialect dialect, out bool anyRows, CancellationToken cancellationToken)
+    {
+        int offset = dialect.Columns - dialect.FirstRow.Count;
+        ColumnSurvey[] surveys = [.. Enumerable.Range(0, dialect.Columns).Select(i => new ColumnSurvey(i < offset ? "" : dialect.FirstRow[i - offset]))];
+        string limit = new FileInfo(source.Path).Length > WholeSurveyBytes ? Invariant($" LIMIT {SurveyRows}") : "";
+        string[] types = [.. Enumerable.Repeat("VARCHAR", dialect.Columns)];
+        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, padded: false, "ignore_errors=true");
+        anyRows = false;
+        using DuckDbResult result = connection.Query($"SELECT * FROM {reader}{limit}", cancellationToken);
+        while (result.Read())
+        {
+            anyRows = true;
+            for (int i = 0; i < surveys.Length; i++)
+                surveys[i].Add(result.Vector(i));
+        }
+        return surveys;
+    }
+
+    private void Reject(InspectedSource source, DelimitedDialect dialect, string[] names, string[] types, string rejects, CancellationToken cancellationToken)
+    {
+        using var lines = new LineCounter(source.Path);
+        // A row with several mistakes is one row; its first mistake is the reason.
+        using DuckDbResult result = connection.Query(
+            $"""
+            SELECT line_byte_position, column_idx, error_type::VARCHAR, csv_line
+            FROM {rejects}
+            QUALIFY row_number() OVER (PARTITION BY line_byte_position ORDER BY column_idx) = 1
+            ORDER BY line_byte_position
+            """, cancellationToken);
+        while (result.Read())
+        {
+            for (int row = 0; row < result.RowCount; row++)
+            {
+                long position = result.Vector(0).IsValid(row) ? result.Vector(0).Int64(row) : 0;
+                int column = result.Vector(1).IsValid(row) ? (int)result.Vector(1).Int64(row) - 1 : -1;
+                string error = result.Vector(2).IsValid(row) ? result.Vector(2).Text(row) : "";
+                string? raw = result.Vector(3).IsValid(row) ? result.Vector(3).Text(row) : null;
+                string reason = error switch
+                {
+                    "CAST" => types[column] switch { "BOOLEAN" => "not-a-boolean", "TIMESTAMP" => "not-a-time", _ => "not-a-number" },
+                    "MISSING COLUMNS" => "too-few-fields",
+                    "TOO MANY COLUMNS" => "too-many-fields",
+                    "INVALID ENCODING" => "invalid-encoding",
+                    "LINE SIZE OVER MAXIMUM" => "line-too-long",
+                    _ => "bad-quotes",
+                };
+                bool aboutColumn = error is "CAST" or "INVALID ENCODING" && column >= 0 && column < names.Length;
+                List<string>? fields = aboutColumn && raw is not null ? DelimitedRecords.Read(raw, dialect.Delimiter).Fields : null;
+                quarantine.Add(new QuarantinedRow
+                {
+                    File = source.Name,
+                    Line = lines.LineAt(position),
+                    Column = aboutColumn ? names[column] : null,
+                    Value = fields is not null && column < fields.Count ? fields[column] : null,
+                    Reason = reason,
+                    Raw = raw,
+                });
+            }
+        }
+    }
+
+    private static string Reader(string path, DelimitedDialect dialect, int skip, string[] types, bool padded, string more)
+    {
+        IEnumerable<string> missing = padded
+            ? MissingValues.Texts.SelectMany(text => (string[])[text, $" {text}", $"{text} "]).Distinct(StringComparer.Ordinal)
+            : MissingValues.Texts;
+        string columns = string.Join(", ", types.Select((type, i) => Invariant($"'c{i}': '{type}'")));
+        return $"""
+            read_csv({Sql.Literal(path)}, auto_detect=false, hive_partitioning=false, header=false, skip={skip.ToString(CultureInfo.InvariantCulture)},
+                delim={Sql.Literal(dialect.Delimiter.ToString())}, quote='"', escape='"', nullstr={Sql.List(missing)},
+                columns={"{"}{columns}{"}"}, {more})
+            """;
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

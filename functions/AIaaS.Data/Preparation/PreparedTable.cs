@@ -1,0 +1,17 @@
+using AIaaS.Formats;
+
+namespace AIaaS.Data.Preparation;
+
+/// <summary>The table that will be written: columns <c>c0</c>, <c>c1</c>, … of the types DOUBLE, BIGINT, BOOLEAN, DATE, TIMESTAMP and VARCHAR.</summary>
+internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn> Columns)
+{
+    public string ColumnList => string.Join(", ", Enumerable.Range(0, Columns.Count).Select(i => $"c{i}"));
+}
+
+/// <param name="Name">The name people know it by.</param>
+/// <param name="Type">In DuckDB's words.</param>
+/// <param name="IsJson">Nested values, kept as JSON text.</param>
+internal sealed record PreparedColumn(string Name, string Type, bool IsJson)
+{
+    public bool IsNumeric => Type is "DOUBLE" or "BIGINT";
+}
