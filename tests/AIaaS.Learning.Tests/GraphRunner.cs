@@ -2,29 +2,43 @@ using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Onnx.Protos;
 using AIaaS.Learning.Runtime;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace AIaaS.Learning.Tests;
 
 /// <summary>Runs graphs in the runtime.</summary>
-internal static class GraphRunner
+internal sealed class GraphRunner(GraphBuilder graph) : IDisposable
 {
-    public static T[] Run<T>(GraphBuilder graph, string output, params ReadOnlySpan<(Array Data, long[] Shape)> inputs)
+    private readonly InferenceSession _session = Sessions.Create(graph.ToModel());
+    private readonly string[] _inputNames = [.. graph.Inputs.Select(i => i.Name)];
+
+    public void Dispose() => _session.Dispose();
+
+    /// <param name="output">The output to read.</param>
+    /// <param name="inputs">Elements and shape of each input, in the graph's order.</param>
+    public T[] Run<T>(string output, params ReadOnlySpan<(Array Data, long[] Shape)> inputs)
         where T : unmanaged
     {
-        using var session = Sessions.Create(graph.ToModel());
         var values = new List<OrtValue>();
         try
         {
             foreach (var (data, shape) in inputs)
                 values.Add(ToValue(data, shape));
             using var options = new RunOptions();
-            using var results = session.Run(options, [.. graph.Inputs.Select(i => i.Name)], values, [output]);
+            using var results = _session.Run(options, _inputNames, values, [output]);
             return results[0].GetTensorDataAsSpan<T>().ToArray();
         }
         finally
         {
             values.ForEach(v => v.Dispose());
         }
+    }
+
+    public static T[] Run<T>(GraphBuilder graph, string output, params ReadOnlySpan<(Array Data, long[] Shape)> inputs)
+        where T : unmanaged
+    {
+        using var runner = new GraphRunner(graph);
+        return runner.Run<T>(output, inputs);
     }
 
     public static IReadOnlyList<object> Run(ModelProto model, IReadOnlyDictionary<string, Array> inputs, params string[] outputs)
@@ -46,11 +60,11 @@ internal static class GraphRunner
 
     private static object Read(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch
     {
-        Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.String => value.GetStringTensorAsArray(),
-        Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float => value.GetTensorDataAsSpan<float>().ToArray(),
-        Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Double => value.GetTensorDataAsSpan<double>().ToArray(),
-        Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int64 => value.GetTensorDataAsSpan<long>().ToArray(),
-        Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Bool => value.GetTensorDataAsSpan<bool>().ToArray(),
+        TensorElementType.String => value.GetStringTensorAsArray(),
+        TensorElementType.Float => value.GetTensorDataAsSpan<float>().ToArray(),
+        TensorElementType.Double => value.GetTensorDataAsSpan<double>().ToArray(),
+        TensorElementType.Int64 => value.GetTensorDataAsSpan<long>().ToArray(),
+        TensorElementType.Bool => value.GetTensorDataAsSpan<bool>().ToArray(),
         var type => throw new NotSupportedException(type.ToString()),
     };
 

@@ -84,6 +84,21 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void Extreme_values_are_answered_with_numbers()
+    {
+        Run(Request(Kinds()));
+        var (model, signature) = Read();
+
+        var results = GraphRunner.Run(
+            model,
+            signature.Inputs.ToDictionary(i => i.Input, i => i.Type == TensorType.String ? (Array)new[] { "Dream", "Dream" } : new[] { float.MinValue, float.MaxValue }),
+            "label",
+            "probabilities");
+
+        Assert.All((float[])results[1], p => Assert.InRange(p, 0f, 1f));
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_model_bit_for_bit()
     {
         Run(Request(Kinds()));

@@ -11,6 +11,9 @@ namespace AIaaS.Learning.Features;
 /// </summary>
 internal sealed class NumberEncoder : IFeatureEncoder
 {
+    /// <summary>In standard deviations: far beyond any use, and near enough that no score overflows.</summary>
+    private const double Limit = 1e6;
+
     public bool Accepts(FeatureColumn column) =>
         column is NumberColumn { Kind: ColumnKind.Number or ColumnKind.Integer or ColumnKind.Boolean or ColumnKind.Datetime };
 
@@ -55,6 +58,7 @@ internal sealed class NumberEncoder : IFeatureEncoder
             var missing = (raw - raw).IsNaN();
             var imputed = missing.Where(graph.Constant("medians", medians, medians.Length), raw);
             var scaled = (imputed - graph.Constant("means", means, means.Length)) * graph.Constant("scales", scales, scales.Length);
+            scaled = scaled.Clip(-Limit, Limit);
             if (withIndicator.Length == 0)
                 return scaled;
 

@@ -120,16 +120,17 @@ public sealed class GradientsTests
             graph.Output($"gradient{i}", gradients[i]);
 
         var runInputs = points.Zip(dimensions, (p, d) => ((Array)p, d)).ToArray();
+        using var runner = new GraphRunner(graph);
         for (var i = 0; i < points.Length; i++)
         {
-            var actual = GraphRunner.Run<double>(graph, $"gradient{i}", runInputs);
+            var actual = runner.Run<double>($"gradient{i}", runInputs);
             for (var j = 0; j < points[i].Length; j++)
             {
                 var at = points[i][j];
                 points[i][j] = at + Delta;
-                var above = GraphRunner.Run<double>(graph, "loss", runInputs)[0];
+                var above = runner.Run<double>("loss", runInputs)[0];
                 points[i][j] = at - Delta;
-                var below = GraphRunner.Run<double>(graph, "loss", runInputs)[0];
+                var below = runner.Run<double>("loss", runInputs)[0];
                 points[i][j] = at;
                 var expected = (above - below) / (2 * Delta);
                 Assert.True(Math.Abs(expected - actual[j]) <= Tolerance * (1 + Math.Abs(expected)), $"{function}: input {i}, element {j}: {actual[j]}, expected {expected}");
@@ -155,10 +156,11 @@ public sealed class GradientsTests
         var loss = (x.MatMul(w) + b).Sigmoid().ReduceMean();
         graph.Output("gradient", Gradients.Of(loss, [b])[0]);
 
+        using var runner = new GraphRunner(graph);
         foreach (var rows in new[] { 1, 5 })
         {
-            var gradient = GraphRunner.Run<double>(
-                graph, "gradient", (Enumerable.Repeat(1.0, rows * 2).ToArray(), [rows, 2]), (new[] { 0.25, 0.25 }, [2, 1]), (new[] { 0.5 }, [1]));
+            var gradient = runner.Run<double>(
+                "gradient", (Enumerable.Repeat(1.0, rows * 2).ToArray(), [rows, 2]), (new[] { 0.25, 0.25 }, [2, 1]), (new[] { 0.5 }, [1]));
             var sigmoid = 1 / (1 + Math.Exp(-1));
             Assert.Equal(sigmoid * (1 - sigmoid), gradient[0], 1e-12);
         }

@@ -25,6 +25,10 @@ internal static class Elementwise
 
     public static Value Max(this Value x, Value other) => x.Elementwise("Max", other);
 
+    /// <summary>Limits each element to a range.</summary>
+    public static Value Clip(this Value x, double minimum, double maximum) =>
+        x.Graph.Apply("Clip", [x, x.Scalar(minimum), x.Scalar(maximum)], x.Type, x.Shape);
+
     /// <summary>Whether each element is greater; a boolean tensor.</summary>
     public static Value Greater(this Value x, Value other) => x.Elementwise("Greater", other, TensorElementType.Bool);
 
