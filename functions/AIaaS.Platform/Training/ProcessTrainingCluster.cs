@@ -361,6 +361,7 @@ public sealed partial class ProcessTrainingCluster(
                 job.Update(current => current! with { Materialized = true });
             }
 
+            Directory.CreateDirectory(job.Outputs);
             File.Delete(Path.Combine(job.Outputs, JobResult.FileName));
             await mirror.DeleteResultAsync(leave);
             var description = state.Job.Description with { Attempt = state.Attempt };
