@@ -1,3 +1,8 @@
+using AIaaS.Platform.Messaging;
+using AIaaS.Platform.Storage;
+using AIaaS.Platform.Training;
+using Microsoft.Extensions.Configuration;
+
 namespace AIaaS.Platform;
 
 /// <summary>The platform's settings; each is read once, from the configuration key named with it.</summary>
@@ -24,16 +29,33 @@ public sealed record PlatformOptions
     /// <summary>Where the trainer program lies (<c>AIaaS__TrainerPath</c>); null for <c>trainer/</c> beside this program.</summary>
     public string? TrainerPath { get; init; }
 
-    internal string StorageFolder => Path.Combine(Home, "storage");
+    internal FileObjectStoreOptions ObjectFiles => new() { Root = Path.Combine(Home, "storage") };
 
-    internal string QueuesFolder => Path.Combine(Home, "queues");
+    internal FileMessageQueueOptions MessageFiles => new() { Root = Path.Combine(Home, "queues") };
 
-    internal string JobsFolder => Path.Combine(Home, "jobs");
+    internal ProcessTrainingClusterOptions Processes => new() { Root = Path.Combine(Home, "jobs"), TrainerPath = TrainerPath };
 
-    internal string CacheFolder => Path.Combine(Home, "cache");
+    /// <summary>Reads the settings.</summary>
+    /// <param name="configuration">With environment variables in it.</param>
+    /// <param name="home">What <c>AIAAS_HOME</c> or the command line says.</param>
+    /// <exception cref="InvalidOperationException">A setting is not acceptable.</exception>
+    public static PlatformOptions FromConfiguration(IConfiguration configuration, string home)
+    {
+        var defaults = new PlatformOptions { Home = home };
+        var settings = configuration.GetSection("AIaaS");
+        return defaults with
+        {
+            ObjectStore = settings[nameof(ObjectStore)] ?? defaults.ObjectStore,
+            MessageQueue = settings[nameof(MessageQueue)] ?? defaults.MessageQueue,
+            TrainingCluster = settings[nameof(TrainingCluster)] ?? defaults.TrainingCluster,
+            TrainingTimeout = settings.GetValue<TimeSpan?>(nameof(TrainingTimeout)) ?? defaults.TrainingTimeout,
+            ModelMemoryBytes = settings.GetValue<long?>(nameof(ModelMemoryBytes)) ?? defaults.ModelMemoryBytes,
+            TrainerPath = settings[nameof(TrainerPath)] ?? defaults.TrainerPath,
+        };
+    }
 
     /// <summary>A folder for one piece of work, gone once it is disposed.</summary>
-    internal WorkFolder NewWorkFolder() => new(System.IO.Path.Combine(Home, "work", Guid.NewGuid().ToString("N")));
+    internal WorkFolder NewWorkFolder() => new(Path.Combine(Home, "work", Guid.NewGuid().ToString("N")));
 }
 
 /// <summary>A folder that is removed with all that lies in it.</summary>

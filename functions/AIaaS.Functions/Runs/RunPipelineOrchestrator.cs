@@ -119,7 +119,9 @@ public static class RunPipelineOrchestrator
             var ended = context.WaitForExternalEvent<object?>(JobEndedEvent, over.Token);
             var timer = context.CreateTimer(wait, over.Token);
             var first = await Task.WhenAny(ended, timer, cancel);
-            await over.CancelAsync();
+#pragma warning disable CA1849 // CancelAsync goes through the thread pool, which an orchestrator must not.
+            over.Cancel();
+#pragma warning restore CA1849
             if (first == cancel)
             {
                 await context.CallActivityAsync(RunActivities.CancelTraining, reference, Retried);

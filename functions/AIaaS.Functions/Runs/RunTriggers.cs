@@ -30,7 +30,7 @@ public sealed partial class RunTriggers(RunService runs, ILogger<RunTriggers> lo
     }
 
     [Function("JobEnded")]
-    public async Task JobEndedAsync(
+    public static async Task JobEndedAsync(
         [ServiceBusTrigger(TrainingQueues.JobEnded, Connection = "ServiceBus")] string message,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)

@@ -15,12 +15,14 @@ public static class BodyLimit
             return false;
         }
 
-        // The server's own limit is looser or tighter than the route's; the route's is the one that counts.
+        // The server's own limit is looser or tighter than the route's; the route's is the one that counts. Of a chunked body
+        // the server would count the framing too, so that one is counted here.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } server)
         {
-            server.MaxRequestBodySize = bytes;
+            server.MaxRequestBodySize = announced is null ? null : bytes;
         }
-        else if (announced is null)
+
+        if (announced is null && context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false })
         {
             context.Request.Body = new LimitedBody(context.Request.Body, bytes);
         }

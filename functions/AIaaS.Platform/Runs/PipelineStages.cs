@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AIaaS.Data;
 using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
@@ -11,6 +12,8 @@ using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
 using Microsoft.Extensions.Logging;
+using DatasetSource = AIaaS.Platform.Datasets.DatasetSource;
+using PreparedSource = AIaaS.Data.Preparation.DatasetSource;
 
 namespace AIaaS.Platform.Runs;
 
@@ -35,6 +38,9 @@ public sealed partial class PipelineStages(
     ILogger<PipelineStages> logger)
 {
     private const string TrainingJobName = "train";
+    private static readonly string[] PreparedFiles =
+        [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
+
     private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName];
 
     /// <summary>Reads, cleans and profiles the data set as a new version, and settles what the pipeline is to do with it.</summary>
@@ -49,8 +55,8 @@ public sealed partial class PipelineStages(
             if (run.Pipeline is not null && run.Definition is null)
             {
                 var profile = await ReadJsonAsync<DataProfile>(DatasetVersion.FileOf(reference.Tenant, run.Dataset, run.DatasetVersion, DataProfile.FileName), token);
-                var inferred = TargetInference.Infer(new DataSchema { Columns = version.Columns }, profile, definition.Target, definition.Task);
-                definition = definition with { Target = inferred.Target, Task = inferred.Task };
+                var choice = TargetInference.Choose(new DataSchema { Columns = version.Columns }, profile, definition.Target, definition.Task);
+                definition = definition with { Target = choice.Target, Task = choice.Task };
                 if (pipeline is null)
                 {
                     var now = time.GetUtcNow();
@@ -107,7 +113,7 @@ public sealed partial class PipelineStages(
                     },
                     Inputs = new Dictionary<string, ObjectPath>
                     {
-                        ["data"] = File(PreparedFiles.Data),
+                        ["data"] = File(PreparedDataset.DataFileName),
                         ["schema"] = File(DataSchema.FileName),
                         ["profile"] = File(DataProfile.FileName),
                     },
@@ -206,14 +212,13 @@ public sealed partial class PipelineStages(
     {
         var dataset = (await catalog.GetAsync(Dataset.Kind, reference.Tenant, run.Dataset, cancellationToken)).Value;
         using var folder = options.NewWorkFolder();
-        var sources = new List<string>();
+        var sources = new List<PreparedSource>();
         foreach (var source in dataset.Sources)
         {
-            sources.Add(await DownloadAsync(source, Path.Combine(folder.Path, "sources", $"{sources.Count}"), cancellationToken));
+            sources.Add(new PreparedSource(await DownloadAsync(source, Path.Combine(folder.Path, $"source{sources.Count}"), cancellationToken), source.Name));
         }
 
         var prepared = Path.Combine(folder.Path, "prepared");
-        Directory.CreateDirectory(prepared);
         using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reporter = new PreparationReporter(reference, runs, time, cancelled);
         var parameters = new PrepareParameters
@@ -222,10 +227,11 @@ public sealed partial class PipelineStages(
             Task = definition.Task,
             DropDuplicates = definition.Clean.Duplicates is DuplicateHandling.Drop,
         };
-        PreparationReport report;
+        var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = folder.Path });
+        PreparationResult result;
         try
         {
-            report = await DatasetPreparation.RunAsync(sources, parameters, prepared, reporter.Report, cancelled.Token);
+            result = await Task.Run(() => preparation.Prepare(sources, parameters, prepared, reporter, cancelled.Token), cancelled.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -236,9 +242,9 @@ public sealed partial class PipelineStages(
             await reporter.DrainAsync();
         }
 
-        foreach (var file in PreparedFiles.All)
+        foreach (var file in PreparedFiles)
         {
-            var target = file == PreparedFiles.Quarantine
+            var target = file == QuarantinedRow.FileName
                 ? DatasetVersion.QuarantineOf(reference.Tenant, run.Dataset, run.DatasetVersion)
                 : DatasetVersion.FileOf(reference.Tenant, run.Dataset, run.DatasetVersion, file);
             await using var content = File.OpenRead(Path.Combine(prepared, file));
@@ -252,9 +258,9 @@ public sealed partial class PipelineStages(
             Created = time.GetUtcNow(),
             Run = run.Id,
             Sources = dataset.Sources,
-            Rows = report.Quality.RowsKept,
-            RowsQuarantined = report.Quality.RowsQuarantined,
-            Columns = report.Schema.Columns,
+            Rows = result.Quality.RowsKept,
+            RowsQuarantined = result.Quality.RowsQuarantined,
+            Columns = result.Schema.Columns,
         };
         await catalog.TryCreateAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), version, cancellationToken);
         await catalog.UpdateAsync(
@@ -266,10 +272,8 @@ public sealed partial class PipelineStages(
         return version;
     }
 
-    private async Task<string> DownloadAsync(DatasetSource source, string folder, CancellationToken cancellationToken)
+    private async Task<string> DownloadAsync(DatasetSource source, string path, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
-        var path = Path.Combine(folder, source.Name);
         await using var content = await store.OpenReadAsync(source.Location, range: null, cancellationToken)
             ?? throw new StageRefusedException(new ErrorDetail("A source is missing", $"The file '{source.Name}' of the data set is no longer stored. Upload it again."));
         await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16, useAsync: true);

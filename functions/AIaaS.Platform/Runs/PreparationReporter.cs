@@ -3,13 +3,13 @@ using AIaaS.Data.Preparation;
 namespace AIaaS.Platform.Runs;
 
 /// <summary>Writes preparation's progress to the run, at most once a second, and stops it when the run is to be cancelled.</summary>
-internal sealed class PreparationReporter(RunReference reference, RunService runs, TimeProvider time, CancellationTokenSource cancel)
+internal sealed class PreparationReporter(RunReference reference, RunService runs, TimeProvider time, CancellationTokenSource cancel) : IProgress<PreparationProgress>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private long _last = time.GetTimestamp();
     private Task _writing = Task.CompletedTask;
 
-    public void Report(PreparationProgress progress)
+    public void Report(PreparationProgress value)
     {
         if (time.GetElapsedTime(_last) < Interval || !_writing.IsCompleted)
         {
@@ -17,7 +17,7 @@ internal sealed class PreparationReporter(RunReference reference, RunService run
         }
 
         _last = time.GetTimestamp();
-        _writing = WriteAsync(progress);
+        _writing = WriteAsync(value);
     }
 
     /// <summary>Waits for the last write, which must not outlive the work it reports on.</summary>

@@ -1,0 +1,128 @@
+using System.IO.Compression;
+using System.Text;
+using AIaaS.Data.Preparation;
+using AIaaS.Formats;
+
+namespace AIaaS.Data.Tests.Preparation;
+
+public sealed class BadInputTests : PreparationTest
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData(" \n\r\n\t\n")]
+    [InlineData("\uFEFF")]
+    public void An_empty_file_is_refused(string text) =>
+        Assert.Equal(DatasetReasons.Empty, Refused(Folder.Write("a.csv", text)).Reason);
+
+    [Theory]
+    [InlineData("a,b,c")]
+    [InlineData("a,b,c\n")]
+    [InlineData("a,b,c\n\n\n")]
+    public void A_header_without_rows_is_refused(string text) =>
+        Assert.Equal(DatasetReasons.NoRows, Refused(Folder.Write("a.csv", text)).Reason);
+
+    [Fact]
+    public void A_picture_is_refused_by_what_it_is()
+    {
+        DatasetException exception = Refused(Folder.Write("a.csv", [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0, 0, 13]));
+        Assert.Equal(DatasetReasons.UnsupportedFormat, exception.Reason);
+        Assert.Contains("PNG", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_workbook_is_refused()
+    {
+        using (var archive = new ZipArchive(File.Create(Folder.File("a.csv")), ZipArchiveMode.Create))
+            archive.CreateEntry("xl/workbook.xml");
+        Assert.Equal(DatasetReasons.UnsupportedFormat, Refused(Folder.File("a.csv")).Reason);
+    }
+
+    [Fact]
+    public void Random_bytes_are_refused_whatever_they_are()
+    {
+        var random = new Random(1);
+        for (int i = 0; i < 200; i++)
+        {
+            byte[] bytes = new byte[random.Next(300, 5000)];
+            random.NextBytes(bytes);
+            Assert.Equal(DatasetReasons.Binary, Refused(Folder.Write("a.csv", bytes)).Reason);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_unreadable() =>
+        Assert.Equal(DatasetReasons.Unreadable, Refused(Folder.File("nothing.csv")).Reason);
+
+    [Fact]
+    public void No_files_at_all_are_refused() =>
+        Assert.Equal(DatasetReasons.Empty, Assert.Throws<DatasetException>(() => Prepare()).Reason);
+
+    [Fact]
+    public void A_damaged_gzip_file_is_refused()
+    {
+        using var memory = new MemoryStream();
+        using (var zip = new GZipStream(memory, CompressionMode.Compress, leaveOpen: true))
+            zip.Write(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 1000).Select(i => $"{i},{i * i}\n"))));
+        byte[] bytes = memory.ToArray();
+        bytes[bytes.Length / 2] ^= 0x55;
+        Assert.Equal(DatasetReasons.Malformed, Refused(Folder.Write("a.csv.gz", bytes)).Reason);
+    }
+
+    [Fact]
+    public void A_compressed_file_may_not_grow_beyond_the_bound()
+    {
+        using (var zip = new GZipStream(File.Create(Folder.File("a.csv.gz")), CompressionLevel.Optimal))
+            zip.Write(new byte[5_000_000]);
+        var preparation = new DatasetPreparation(new PreparationOptions { MaximumSourceBytes = 1_000_000 });
+        DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new(Folder.File("a.csv.gz"))], new PrepareParameters(), Output));
+        Assert.Equal(DatasetReasons.TooLarge, exception.Reason);
+    }
+
+    [Theory]
+    [InlineData("a.json", "{\"a\": [1, 2")]
+    [InlineData("a.json", "[1, 2, 3]")]
+    [InlineData("a.jsonl", "no\njson\n")]
+    [InlineData("a.parquet", "PAR1 is not enough")]
+    [InlineData("b.parquet", "a,b\n1,2\n")]
+    public void A_malformed_document_is_refused(string name, string text) =>
+        Assert.Equal(DatasetReasons.Malformed, Refused(Folder.Write(name, text)).Reason);
+
+    [Fact]
+    public void Rows_of_which_none_fits_are_refused_with_the_most_frequent_reason()
+    {
+        DatasetException exception = Refused(Folder.Write("a.csv", "a,b,c\n\"x\"1,2,3\n\"y\"2,2,3\n"));
+        Assert.Equal(DatasetReasons.NoRows, exception.Reason);
+        Assert.Contains("bad-quotes", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_refused_file_leaves_nothing_behind()
+    {
+        Refused(Folder.Write("a.csv", "a,b\n"));
+        Assert.False(Directory.Exists(Output));
+    }
+
+    [Fact]
+    public void A_cancelled_preparation_leaves_nothing_behind()
+    {
+        using var source = new CancellationTokenSource();
+        string path = Folder.Write("a.csv", "a,b\n" + string.Concat(Enumerable.Range(0, 1000).Select(i => $"{i},{i % 7}\n")));
+        string temp = Directory.CreateDirectory(Folder.File("temp")).FullName;
+        var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = temp });
+        var progress = new CallbackProgress(value =>
+        {
+            if (value.Stage == "profile")
+                source.Cancel();
+        });
+
+        Assert.ThrowsAny<OperationCanceledException>(() => preparation.Prepare([new(path)], new PrepareParameters(), Output, progress, source.Token));
+
+        Assert.False(Directory.Exists(Output));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(temp));
+    }
+
+    private sealed class CallbackProgress(Action<PreparationProgress> report) : IProgress<PreparationProgress>
+    {
+        public void Report(PreparationProgress value) => report(value);
+    }
+}
