@@ -19,6 +19,13 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "samples", "penguins", "penguins.csv");
 
+    // Colours and moving bars are for terminals; a log gets plain lines.
+    private static readonly IAnsiConsole Screen = AnsiConsole.Create(new AnsiConsoleSettings
+    {
+        Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+        ColorSystem = Console.IsOutputRedirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+    });
+
     // Rows as an application would send them: complete, with features missing, and with a category never seen.
     private static readonly string[] Rows =
     [
@@ -56,7 +63,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
 
         var before = await FindNewestRunAsync(http, cancellationToken);
         var dropped = await DropAsync(cancellationToken);
-        AnsiConsole.MarkupLineInterpolated($"Dropped [bold]penguins.csv[/] into {Path.GetDirectoryName(dropped)}");
+        Console.WriteLine($"Dropped penguins.csv into {Path.GetDirectoryName(dropped)}");
         var run = await AwaitRunAsync(http, before, cancellationToken);
         var ended = await WatchAsync(http, run, cancellationToken);
         if (ended.Status is not RunStatus.Succeeded || ended.Model is null)
@@ -118,7 +125,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
             }, cancellationToken);
         }
 
-        return AnsiConsole.Progress()
+        return Screen.Progress()
             .HideCompleted(false)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
             .StartAsync(progress =>
@@ -171,13 +178,15 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
     {
         using var answer = await http.GetAsync($"/api/v1/models/{model.Name}/versions/{model.Version}", cancellationToken);
         var version = await ReadAsync<JsonElement>(answer, cancellationToken);
-        var table = new Table().Title($"Model {model.Name} version {model.Version}, judged on rows it never saw").AddColumn("metric").AddColumn(new TableColumn("value").RightAligned());
+        Console.WriteLine();
+        Console.WriteLine($"Model {model.Name} version {model.Version}, judged on rows it never saw:");
+        var table = new Table().AddColumn("metric").AddColumn(new TableColumn("value").RightAligned());
         foreach (var metric in version.GetProperty("metrics").EnumerateObject())
         {
             table.AddRow(Markup.Escape(metric.Name), metric.Value.GetDouble().ToString("0.####", System.Globalization.CultureInfo.InvariantCulture));
         }
 
-        AnsiConsole.Write(table);
+        Screen.Write(table);
     }
 
     private static async Task ShowPredictionsAsync(HttpClient http, string endpoint, CancellationToken cancellationToken)
@@ -185,7 +194,9 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         using var body = new StringContent($$"""{"rows":[{{string.Join(',', Rows)}}]}""", Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
         using var answer = await http.PostAsync($"/api/v1/endpoints/{endpoint}/predictions", body, cancellationToken);
         var predictions = (await ReadAsync<JsonElement>(answer, cancellationToken)).GetProperty("predictions");
-        var table = new Table().Title($"Predictions of the endpoint {endpoint}").AddColumn("row").AddColumn("label").AddColumn("probabilities");
+        Console.WriteLine();
+        Console.WriteLine($"Predictions of the endpoint {endpoint}:");
+        var table = new Table().ShowRowSeparators().AddColumn("row").AddColumn("label").AddColumn("probabilities");
         foreach (var (row, prediction) in Rows.Zip(predictions.EnumerateArray()))
         {
             var probabilities = prediction.GetProperty("probabilities").EnumerateObject()
@@ -193,7 +204,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
             table.AddRow(Markup.Escape(row), Markup.Escape(prediction.GetProperty("label").ToString()), Markup.Escape(string.Join("\n", probabilities)));
         }
 
-        AnsiConsole.Write(table);
+        Screen.Write(table);
     }
 
     private void ShowHowToGoOn(string endpoint)

@@ -45,6 +45,7 @@ public sealed partial class ProcessTrainingCluster(
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _killing = new();
     private bool _started;
+    private bool _isDisposed;
 
     /// <summary>A job in the hands of this process.</summary>
     private sealed class Worker : IDisposable
@@ -181,6 +182,12 @@ public sealed partial class ProcessTrainingCluster(
 
     public async ValueTask DisposeAsync()
     {
+        // Registered under several types, it is disposed once for each.
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         await _killing.CancelAsync();
         await StopAsync(CancellationToken.None);
         _stopping.Dispose();
