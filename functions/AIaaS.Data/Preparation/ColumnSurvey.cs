@@ -6,6 +6,8 @@ namespace AIaaS.Data.Preparation;
 /// <summary>What a column of a delimited file can be read as, counted over the rows that were looked at.</summary>
 internal sealed class ColumnSurvey(string firstCell)
 {
+    private const int MostPadded = 20;
+
     private readonly byte[] _firstCell = Encoding.UTF8.GetBytes(firstCell.Trim());
 
     private long _present;
@@ -17,8 +19,8 @@ internal sealed class ColumnSurvey(string firstCell)
     private double _smallest = double.PositiveInfinity;
     private double _largest = double.NegativeInfinity;
 
-    /// <summary>Whether a missing value stood between blanks.</summary>
-    public bool PaddedMissing { get; private set; }
+    /// <summary>Missing values that stood between blanks, as they were written; DuckDB must be told of each.</summary>
+    public HashSet<string> PaddedMissing { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Whether the first row's cell occurs again below it, as data would.</summary>
     public bool FirstCellRecurs { get; private set; }
@@ -48,7 +50,8 @@ internal sealed class ColumnSurvey(string firstCell)
             ReadOnlySpan<byte> trimmed = value.Trim(" \t"u8);
             if (MissingValues.Contains(trimmed))
             {
-                PaddedMissing |= trimmed.Length != value.Length;
+                if (trimmed.Length != value.Length && PaddedMissing.Count < MostPadded)
+                    PaddedMissing.Add(Encoding.UTF8.GetString(value));
                 continue;
             }
             _present++;

@@ -25,13 +25,13 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         bool hasHeader = HeaderRow.IsHeader(dialect.FirstRow, surveys, anyRows);
         string[] names = HeaderRow.Names(hasHeader ? dialect.FirstRow : null, dialect.Columns, findings);
         string[] types = [.. surveys.Select(survey => survey.ReadType)];
-        bool padded = surveys.Any(survey => survey.PaddedMissing);
+        string[] missing = [.. MissingValues.Texts.Concat(surveys.SelectMany(survey => survey.PaddedMissing)).Distinct(StringComparer.Ordinal)];
         int skip = dialect.SkippedLines + (hasHeader ? 1 : 0);
 
         while (true)
         {
             string rejects = Invariant($"rejects{_reads++}");
-            string reader = Reader(source.Path, dialect, skip, types, padded, Invariant($"store_rejects=true, rejects_table='{rejects}', rejects_scan='{rejects}_scan'"));
+            string reader = Reader(source.Path, dialect, skip, types, missing, Invariant($"store_rejects=true, rejects_table='{rejects}', rejects_scan='{rejects}_scan'"));
             connection.Execute($"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {reader}", cancellationToken);
             if (!Retype(table, rejects, types, surveys, cancellationToken))
             {
@@ -95,7 +95,7 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         ColumnSurvey[] surveys = [.. Enumerable.Range(0, dialect.Columns).Select(i => new ColumnSurvey(i < offset ? "" : dialect.FirstRow[i - offset]))];
         string limit = new FileInfo(source.Path).Length > WholeSurveyBytes ? Invariant($" LIMIT {SurveyRows}") : "";
         string[] types = [.. Enumerable.Repeat("VARCHAR", dialect.Columns)];
-        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, padded: false, "ignore_errors=true");
+        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, MissingValues.Texts, "ignore_errors=true");
         anyRows = false;
         using DuckDbResult result = connection.Query($"SELECT * FROM {reader}{limit}", cancellationToken);
         while (result.Read())
@@ -150,11 +150,8 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         }
     }
 
-    private static string Reader(string path, DelimitedDialect dialect, int skip, string[] types, bool padded, string more)
+    private static string Reader(string path, DelimitedDialect dialect, int skip, string[] types, string[] missing, string more)
     {
-        IEnumerable<string> missing = padded
-            ? MissingValues.Texts.SelectMany(text => (string[])[text, $" {text}", $"{text} "]).Distinct(StringComparer.Ordinal)
-            : MissingValues.Texts;
         string columns = string.Join(", ", types.Select((type, i) => Invariant($"'c{i}': '{type}'")));
         return $"""
             read_csv({Sql.Literal(path)}, auto_detect=false, hive_partitioning=false, header=false, skip={skip.ToString(CultureInfo.InvariantCulture)},

@@ -29,7 +29,7 @@ internal sealed partial class DurableEngine
         var key = HistoryFolder.KeyOf(started.InstanceId);
         while (true)
         {
-            Task left;
+            DurableInstance ended;
             lock (_registry)
             {
                 if (!_active.TryGetValue(started.InstanceId, out var existing))
@@ -44,12 +44,10 @@ internal sealed partial class DurableEngine
                     return true;
                 if (existing.Ended is null)
                     return false;
-                left = existing.LeftSignal.Task;
+                ended = existing;
             }
 
-            // It has ended and is about to free its id.
-            using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
-            await left.WaitAsync(linked.Token);
+            await LeftAsync([ended], cancellationToken);
         }
     }
 
@@ -130,29 +128,18 @@ internal sealed partial class DurableEngine
     }
 
     /// <returns>Whether there was such an instance and it had ended.</returns>
-    public bool Purge(string instanceId)
+    public async Task<bool> PurgeAsync(string instanceId, CancellationToken cancellationToken)
     {
-        lock (_registry)
-        {
-            var key = HistoryFolder.KeyOf(instanceId);
-            if (_active.ContainsKey(instanceId) || !_files.HasEnded(key))
-                return false;
-            _files.DeleteEnded(key);
-            _ended.TryRemove(instanceId, out _);
-            return true;
-        }
+        if (_active.TryGetValue(instanceId, out var instance))
+            await LeftAsync([instance], cancellationToken);
+        return Purge(instanceId);
     }
 
     /// <returns>How many ended instances were purged.</returns>
-    public int Purge(PurgeInstancesFilter filter)
+    public async Task<int> PurgeAsync(PurgeInstancesFilter filter, CancellationToken cancellationToken)
     {
-        ListEnded();
-        var statuses = filter.Statuses?.ToHashSet();
-        return _ended.Values
-            .Where(ended => ended.Started.Created >= (filter.CreatedFrom ?? DateTimeOffset.MinValue)
-                && ended.Started.Created <= (filter.CreatedTo ?? DateTimeOffset.MaxValue)
-                && (statuses is null or { Count: 0 } || statuses.Contains(ended.Ended.Status)))
-            .Count(ended => Purge(ended.Started.InstanceId));
+        await LeftAsync(_active.Values, cancellationToken);
+        return Purge(filter);
     }
 
     private static int Order(OrchestrationMetadata one, (DateTimeOffset Created, string InstanceId) other)
@@ -214,6 +201,38 @@ internal sealed partial class DurableEngine
             SerializedCustomStatus = withPayloads ? customStatus : null,
             FailureDetails = withPayloads ? failure?.ToDetails() : null,
         };
+
+    /// <summary>Waits for instances that have ended to leave the engine, which they are about to.</summary>
+    private async Task LeftAsync(IEnumerable<DurableInstance> instances, CancellationToken cancellationToken)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        await Task.WhenAll(instances.Where(instance => instance.Ended is not null).Select(instance => instance.LeftSignal.Task))
+            .WaitAsync(linked.Token);
+    }
+
+    private bool Purge(string instanceId)
+    {
+        lock (_registry)
+        {
+            var key = HistoryFolder.KeyOf(instanceId);
+            if (_active.ContainsKey(instanceId) || !_files.HasEnded(key))
+                return false;
+            _files.DeleteEnded(key);
+            _ended.TryRemove(instanceId, out _);
+            return true;
+        }
+    }
+
+    private int Purge(PurgeInstancesFilter filter)
+    {
+        ListEnded();
+        var statuses = filter.Statuses?.ToHashSet();
+        return _ended.Values
+            .Where(ended => ended.Started.Created >= (filter.CreatedFrom ?? DateTimeOffset.MinValue)
+                && ended.Started.Created <= (filter.CreatedTo ?? DateTimeOffset.MaxValue)
+                && (statuses is null or { Count: 0 } || statuses.Contains(ended.Ended.Status)))
+            .Count(ended => Purge(ended.Started.InstanceId));
+    }
 
     private bool WasStartedBy(string key, ParentLink parent) => _files.ReadEnded(key)?.Started.Parent == parent;
 

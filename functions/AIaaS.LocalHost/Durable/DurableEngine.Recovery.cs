@@ -5,6 +5,9 @@ namespace AIaaS.LocalHost.Durable;
 
 internal sealed partial class DurableEngine
 {
+    /// <summary>The orchestrator of an instance whose history is damaged from its beginning.</summary>
+    private const string UnknownName = "(unknown)";
+
     private void Recover()
     {
         _files.DeleteLeftovers();
@@ -77,7 +80,7 @@ internal sealed partial class DurableEngine
     {
         var now = Now;
         var started = (content.Records.Count > 0 ? content.Records[0] : null) as ExecutionStarted
-            ?? new ExecutionStarted(HistoryFolder.InstanceIdOf(key), "(unknown)", NewExecutionId(), now);
+            ?? new ExecutionStarted(HistoryFolder.InstanceIdOf(key), UnknownName, NewExecutionId(), now);
         var ended = new ExecutionEnded(now, OrchestrationRuntimeStatus.Failed, Failure: new Failure(
             typeof(InvalidDataException).FullName!, $"The history of instance '{started.InstanceId}' is damaged: {reason}."));
         LogCorrupt(started.InstanceId, reason);
@@ -108,7 +111,10 @@ internal sealed partial class DurableEngine
         var executionId = instance.Started.ExecutionId;
         foreach (var outgoing in owed)
         {
-            _ = DeliverAsync(instance, outgoing);
+            if (outgoing.Action.Kind == ActionKind.SubOrchestration && WasDamagedBeyondRecognition(outgoing.Action.InstanceId!))
+                FindLostResult(instance, outgoing.ExecutionId, outgoing.Action);
+            else
+                _ = DeliverAsync(instance, outgoing);
         }
 
         foreach (var action in pending)
@@ -127,6 +133,9 @@ internal sealed partial class DurableEngine
             }
         }
     }
+
+    private bool WasDamagedBeyondRecognition(string instanceId) =>
+        _files.ReadEnded(HistoryFolder.KeyOf(instanceId)) is { Started: { Name: UnknownName, Parent: null } };
 
     /// <summary>
     /// A sub-orchestration that was started and has not answered is normally running. Where a power failure or a damaged

@@ -109,14 +109,14 @@ internal sealed class LocalDurableTaskClient(DurableEngine engine, TimeProvider 
         string instanceId, PurgeInstanceOptions? options = null, CancellationToken cancellation = default)
     {
         await engine.Started.WaitAsync(cancellation);
-        return new PurgeResult(engine.Purge(instanceId) ? 1 : 0);
+        return new PurgeResult(await engine.PurgeAsync(instanceId, cancellation) ? 1 : 0);
     }
 
     public override async Task<PurgeResult> PurgeAllInstancesAsync(
         PurgeInstancesFilter filter, PurgeInstanceOptions? options = null, CancellationToken cancellation = default)
     {
         await engine.Started.WaitAsync(cancellation);
-        return new PurgeResult(engine.Purge(filter));
+        return new PurgeResult(await engine.PurgeAsync(filter, cancellation));
     }
 
     public override async Task<string> RestartAsync(

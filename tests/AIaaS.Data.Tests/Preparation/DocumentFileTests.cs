@@ -1,0 +1,60 @@
+using AIaaS.Data.DuckDb;
+using AIaaS.Data.Preparation;
+using AIaaS.Formats;
+
+namespace AIaaS.Data.Tests.Preparation;
+
+public sealed class DocumentFileTests : PreparationTest
+{
+    [Fact]
+    public void An_array_of_objects_is_a_table()
+    {
+        PreparationResult result = PrepareText("""[{"a": 1, "b": "x", "nested": {"p": [1, 2]}}, {"a": 2.5, "b": "", "nested": {"p": []}}, {"b": "NA"}]""", "a.json");
+        Assert.Equal(["a DOUBLE", "b VARCHAR", "nested VARCHAR"], result.Schema.Columns.Select(column => $"{column.Name} {column.Type}"));
+        Assert.Equal([1f, 2.5f, float.NaN], Numbers("a"));
+        // JSON has a null of its own, so NA is a text there.
+        Assert.Equal(["x", "", "NA"], Texts("b"));
+        Assert.Equal(ColumnKind.Json, result.Schema.Columns[2].Kind);
+        Assert.Equal("{\"p\":[1,2]}", Texts("nested")[0]);
+    }
+
+    [Fact]
+    public void A_broken_line_among_JSON_lines_is_quarantined()
+    {
+        PrepareText("{\"a\": 1, \"b\": true}\n\n{\"a\": 2,\n{\"a\": 3, \"b\": false}\n", "a.jsonl");
+        Assert.Equal([1f, 3f], Numbers("a"));
+        QuarantinedRow row = Assert.Single(Quarantined());
+        Assert.Equal(("malformed-json", 3L, "{\"a\": 2,"), (row.Reason, row.Line!.Value, row.Raw));
+    }
+
+    [Fact]
+    public void A_parquet_file_brings_its_types()
+    {
+        using (var database = DuckDbDatabase.Open())
+        using (DuckDbConnection connection = database.Connect())
+        {
+            connection.Execute($"""
+                COPY (SELECT i::SMALLINT AS small, i::DECIMAL(9, 2) / 4 AS price, CASE WHEN i = 1 THEN 'nan'::FLOAT ELSE i END AS f,
+                        TIMESTAMPTZ '2020-01-01 00:00:00+00' + i * INTERVAL 1 HOUR AS moment, [i, i] AS list, uuid() AS u, i > 1 AS flag
+                    FROM range(3) t(i)) TO {Sql.Literal(Folder.File("a.parquet"))} (FORMAT parquet)
+                """);
+        }
+        PreparationResult result = Prepare(Folder.File("a.parquet"));
+        Assert.Equal(
+            ["BIGINT", "DOUBLE", "DOUBLE", "TIMESTAMP", "VARCHAR", "VARCHAR", "BOOLEAN"],
+            result.Schema.Columns.Select(column => column.Type));
+        Assert.Equal([0f, float.NaN, 2f], Numbers("f"));
+        Assert.Equal([0f, 0.25f, 0.5f], Numbers("price"));
+        Assert.Equal("2020-01-01T02:00:00Z", result.Profile.Columns[3].Max!.Value.GetString());
+    }
+
+    [Fact]
+    public void What_was_prepared_can_be_prepared_again()
+    {
+        PrepareText("a,b,c\n1.5,x,2020-01-01\n,y,\n");
+        File.Copy(Path.Combine(Output, PreparedDataset.DataFileName), Folder.File("again.parquet"));
+        PreparationResult result = Prepare(Folder.File("again.parquet"));
+        Assert.Equal(["DOUBLE", "VARCHAR", "DATE"], result.Schema.Columns.Select(column => column.Type));
+        Assert.Equal(["x", "y"], Texts("b"));
+    }
+}
