@@ -9,8 +9,8 @@ public sealed class BadRequestTests(HostFixture host)
 {
     [Theory]
     [InlineData("PUT", "/api/v1/endpoints/e", "{", 400, "malformed-body", null)]
-    [InlineData("PUT", "/api/v1/endpoints/e", """{"model":5}""", 400, "invalid-value", "model")]
-    [InlineData("PUT", "/api/v1/endpoints/e", """{"model":"m","colour":"red"}""", 400, "invalid-value", "colour")]
+    [InlineData("PUT", "/api/v1/endpoints/e", """{"model":5}""", 400, "malformed-body", "model")]
+    [InlineData("PUT", "/api/v1/endpoints/e", """{"model":"m","colour":"red"}""", 400, "malformed-body", "colour")]
     [InlineData("PUT", "/api/v1/endpoints/Bad_Name", """{"model":"m"}""", 400, "invalid-name", "endpoint")]
     [InlineData("PUT", "/api/v1/datasets/Bad_Name", "a,b", 400, "invalid-name", "dataset")]
     [InlineData("PUT", "/api/v1/pipelines/p", "target: [", 400, "malformed-body", null)]
@@ -23,7 +23,7 @@ public sealed class BadRequestTests(HostFixture host)
     [InlineData("GET", "/api/v1/datasets?limit=0", null, 400, "invalid-value", "limit")]
     [InlineData("POST", "/api/v1/pipelines/nobody-made-this/runs", "{}", 404, "not-found", null)]
     [InlineData("POST", "/api/v1/datasets/d/uploads", """{"file":"../../x.csv"}""", 400, "invalid-name", "file")]
-    [InlineData("POST", "/api/v1/keys", """{"role":"emperor"}""", 400, "invalid-value", "role")]
+    [InlineData("POST", "/api/v1/keys", """{"role":"emperor"}""", 400, "malformed-body", "role")]
     public async Task Mistakes_are_explained(string method, string path, string? body, int status, string type, string? field)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);

@@ -52,6 +52,12 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
+        if (problem.Status == StatusCodes.Status413PayloadTooLarge)
+        {
+            // The rest of the body is not read; a caller that reused the connection would lose its next request.
+            response.Headers.Connection = "close";
+        }
+
         if (problem.Status == StatusCodes.Status401Unauthorized)
         {
             response.Headers.WWWAuthenticate = $"ApiKey header=\"{Authenticator.KeyHeader}\"";
