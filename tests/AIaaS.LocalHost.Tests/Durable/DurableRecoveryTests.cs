@@ -66,6 +66,47 @@ public sealed class DurableRecoveryTests : IAsyncLifetime, IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_event_is_not_heard_twice_though_its_receiver_began_anew_before_its_sender_knew()
+    {
+        AddSender("counter", "more");
+        Functions.Orchestrator("Counter", async context =>
+        {
+            var count = context.GetInput<int>();
+            context.SetCustomStatus($"{count}");
+            if (await context.WaitForExternalEvent<string>("news") == "end")
+                return count;
+            context.ContinueAsNew(count + 1);
+            return null;
+        });
+        _durable.Start();
+        await _durable.ScheduleAsync("Counter", 0, "counter");
+        await _durable.ScheduleAsync("Sender");
+        await _durable.UntilStatusAsync("counter", "1");
+
+        _durable.Restart();
+        await _durable.Client.RaiseEventAsync("counter", "news", "end");
+
+        Assert.Equal(1, (await _durable.EndOfAsync("counter")).ReadOutputAs<int>());
+    }
+
+    [Fact]
+    public async Task An_event_does_not_reach_the_next_instance_of_an_id_after_a_kill()
+    {
+        AddSender("receiver", "first");
+        Functions.Orchestrator("Receiver", async context => await context.WaitForExternalEvent<string>("news"));
+        _durable.Start();
+        await _durable.ScheduleAsync("Receiver", instanceId: "receiver");
+        await _durable.ScheduleAsync("Sender");
+        await _durable.EndOfAsync("receiver");
+        await _durable.ScheduleAsync("Receiver", instanceId: "receiver");
+
+        _durable.Restart();
+        await _durable.Client.RaiseEventAsync("receiver", "news", "second");
+
+        Assert.Equal("second", (await _durable.EndOfAsync("receiver")).ReadOutputAs<string>());
+    }
+
+    [Fact]
     public async Task A_timer_that_came_due_while_nothing_ran_fires_at_the_start()
     {
         Functions.Orchestrator("Main", async context =>
@@ -388,6 +429,13 @@ public sealed class DurableRecoveryTests : IAsyncLifetime, IAsyncDisposable
 
         Assert.Equal("12 up 20", end.ReadOutputAs<string>());
     }
+
+    /// <summary>Sends an event and sleeps, so that its history never comes to say that the event arrived.</summary>
+    private void AddSender(string receiver, string news) => Functions.Orchestrator("Sender", async context =>
+    {
+        context.SendEvent(receiver, "news", news);
+        return await context.WaitForExternalEvent<string>("never");
+    });
 
     private static DurableHarness Scenario()
     {
