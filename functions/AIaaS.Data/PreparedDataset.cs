@@ -1,6 +1,6 @@
+using System.Text.Json;
 using AIaaS.Data.DuckDb;
 using AIaaS.Formats;
-using System.Text.Json;
 
 namespace AIaaS.Data;
 

@@ -145,7 +145,7 @@ public sealed class DelimitedFileTests : PreparationTest
     {
         PreparationResult result = PrepareText("a,b\n1,x\ninf,y\n-inf,z\n2.5,w\n");
         Assert.Equal([1f, float.NaN, float.NaN, 2.5f], Numbers("a"));
-        Assert.Contains(result.Quality.Findings, finding => finding.Column == "a" && finding.Detail.StartsWith("2 infinite", StringComparison.Ordinal));
+        Assert.Contains(result.Quality.Findings, finding => finding.Column == "a" && finding.Detail.StartsWith("2 values", StringComparison.Ordinal));
     }
 
     [Fact]
