@@ -99,24 +99,29 @@ public static class RunPipelineOrchestrator
             }
 
             var status = await AwaitJobAsync(context, reference, cancel);
-            if (status.State is not TrainingJobState.Interrupted)
+            switch (status.State)
             {
-                return status.State is TrainingJobState.Succeeded or TrainingJobState.Failed && status.Error is null
-                    ? null
-                    : status.Error ?? new ErrorDetail("Training ended early", $"The training job ended as '{status.State}' without a result. Start the run again.");
+                case TrainingJobState.Succeeded:
+                    return null;
+                case TrainingJobState.Failed:
+                    // Without an error of the cluster's, the job's own result tells, which the next stage reads.
+                    return status.Error;
+                case TrainingJobState.Cancelled:
+                    return new ErrorDetail("Training was cancelled", "The cluster cancelled the training job. Start the run again.");
             }
         }
 
         return new ErrorDetail("Training was interrupted too often", $"The cluster took the job back {MaximumAttempts} times. Start the run again, or choose another cluster.");
     }
 
-    // The event tells at once; the timer is for events that got lost.
+    // The event tells at once; the timer is for events that got lost. One waiting task is raced again and again:
+    // cancelling it could swallow the event that comes next.
     private static async Task<TrainingJobStatus> AwaitJobAsync(TaskOrchestrationContext context, RunReference reference, Task cancel)
     {
+        var ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
         for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
         {
             using var over = new CancellationTokenSource();
-            var ended = context.WaitForExternalEvent<object?>(JobEndedEvent, over.Token);
             var timer = context.CreateTimer(wait, over.Token);
             var first = await Task.WhenAny(ended, timer, cancel);
 #pragma warning disable CA1849 // CancelAsync goes through the thread pool, which an orchestrator must not.
@@ -129,9 +134,20 @@ public static class RunPipelineOrchestrator
             }
 
             var status = await context.CallActivityAsync<TrainingJobStatus>(RunActivities.GetTraining, reference, Retried);
-            if (status.Ended || status.State is TrainingJobState.Unknown)
+            if (status.State is TrainingJobState.Unknown)
             {
-                return status.State is TrainingJobState.Unknown ? status with { State = TrainingJobState.Interrupted } : status;
+                // Lost by the cluster: to be submitted once more.
+                return status with { State = TrainingJobState.Interrupted };
+            }
+
+            if (status.Ended)
+            {
+                return status;
+            }
+
+            if (ended.IsCompleted)
+            {
+                ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
             }
         }
     }
