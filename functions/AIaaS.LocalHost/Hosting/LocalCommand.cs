@@ -110,6 +110,8 @@ public static class LocalCommand
         });
         builder.Logging.SetMinimumLevel(quiet ? LogLevel.Warning : LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // A start that fails is told in our own words; a service that fails later is critical.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical);
         builder.Services.AddTriggers(home);
         var security = SecurityOptions.FromConfiguration(builder.Configuration, local: true);
         var adminKey = await AdminKeyFile.EnsureAsync(home.AdminKeyFile, cancellationToken);
