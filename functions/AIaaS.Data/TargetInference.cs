@@ -18,10 +18,12 @@ public static class TargetInference
 
     private const long MostClasses = 1000;
 
-    /// <summary>Names that people give to what they want predicted, the surest first.</summary>
+    /// <summary>Names that leave no doubt: such a column is meant even where it cannot be used, and its owner should hear why.</summary>
+    private static readonly string[] SureNames = ["target", "label", "labels", "class", "classes", "outcome", "response", "y", "ground_truth"];
+
+    /// <summary>Other names that people give to what they want predicted, the surest first.</summary>
     private static readonly string[] Names =
     [
-        "target", "label", "labels", "class", "classes", "outcome", "response", "y", "ground_truth",
         "churn", "churned", "species", "survived", "diagnosis", "is_fraud", "fraud", "default", "defaulted", "converted", "clicked", "category",
         "price", "sale_price", "saleprice", "median_house_value",
     ];
@@ -70,6 +72,13 @@ public static class TargetInference
 
     private static ColumnProfile Infer(DataProfile profile, LearningTask? task)
     {
+        if (profile.Rows < FewestRows)
+            throw new DatasetException(DatasetReasons.TooFewRows, Invariant($"The data has {profile.Rows} usable rows; at least {FewestRows} are needed. Send more rows."));
+        foreach (string name in SureNames)
+        {
+            if (profile.Columns.FirstOrDefault(column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } sure)
+                return sure;
+        }
         ColumnProfile[] usable = [.. profile.Columns.Where(column => Complaint(column) is null && Suits(column, task))];
         if (usable.Length == 0)
         {

@@ -126,3 +126,35 @@ public static class JobExitCode
     /// <summary>Left on request after a checkpoint; submitting it again resumes it.</summary>
     public const int Interrupted = 3;
 }
+
+/// <summary>Names of files in a job's outputs and checkpoints.</summary>
+public static class JobFiles
+{
+    /// <summary>Whether a file is a writer's own business: hidden, in a hidden folder, or half-written. Such files are neither artifacts nor mirrored.</summary>
+    /// <param name="path">Relative, with forward slashes.</param>
+    public static bool IsPrivate(string path) =>
+        path.StartsWith('.') || path.Contains("/.", StringComparison.Ordinal)
+        || path.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".part", StringComparison.OrdinalIgnoreCase);
+}
+
+/// <summary>Environment variables of a job's process.</summary>
+public static class JobEnvironment
+{
+    /// <summary>The job's folder.</summary>
+    public const string Folder = "AIAAS_JOB_DIR";
+
+    /// <summary><c>1</c> where standard input is a pipe whose end means the same as SIGTERM: a parent that was killed leaves no orphan.</summary>
+    public const string ParentPipe = "AIAAS_PARENT_PIPE";
+}
+
+/// <summary>
+/// Parameters of a <see cref="JobKind.Command"/> job. The command runs in the job's folder with <see cref="JobEnvironment.Folder"/> set
+/// and may write progress, checkpoints and a result of its own; otherwise its exit code decides, and its artifacts are all files in the outputs.
+/// </summary>
+public sealed record CommandParameters
+{
+    /// <summary>An executable, then its arguments; no shell is involved.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+}

@@ -22,12 +22,14 @@ public sealed record Problem(int Status, string Type, string Title)
     public static Problem InvalidName { get; } = new(400, "invalid-name", "A name is not acceptable");
     public static Problem Unauthenticated { get; } = new(401, "unauthenticated", "A valid key is needed");
     public static Problem Forbidden { get; } = new(403, "forbidden", "The key's role does not allow this");
+    public static Problem InvalidUpload { get; } = new(403, "invalid-upload", "The upload URL is not good");
     public static Problem NotFound { get; } = new(404, "not-found", "There is no such thing");
     public static Problem Conflict { get; } = new(409, "conflict", "The state does not allow this");
     public static Problem PreconditionFailed { get; } = new(412, "precondition-failed", "The document was changed meanwhile");
     public static Problem TooLarge { get; } = new(413, "too-large", "The request body is too large");
     public static Problem UnsupportedMediaType { get; } = new(415, "unsupported-media-type", "The content type is not supported");
     public static Problem UnusableData { get; } = new(422, "unusable-data", "The data cannot be used");
+    public static Problem IdempotencyKeyReused { get; } = new(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request");
     public static Problem TooManyRequests { get; } = new(429, "too-many-requests", "Too many requests");
     public static Problem Internal { get; } = new(500, "internal", "Something went wrong on our side");
     public static Problem Unavailable { get; } = new(503, "unavailable", "Not available at the moment");

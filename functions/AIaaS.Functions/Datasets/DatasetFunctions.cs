@@ -1,0 +1,114 @@
+using AIaaS.Formats;
+using AIaaS.Functions.Requests;
+using AIaaS.Functions.Runs;
+using AIaaS.Platform;
+using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace AIaaS.Functions.Datasets;
+
+/// <summary>Data sets: uploads, versions, profiles and quality reports.</summary>
+public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
+{
+    /// <summary>What the host in front of a function passes on at most; larger files go by upload URLs.</summary>
+    private const long LargestUpload = 100L << 20;
+    private const string NoPipeline = "none";
+
+    [Function("PutDataset")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(MaxBodyBytes = LargestUpload, TimeoutSeconds = 600)]
+    public async Task<IResult> PutAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
+        string dataset,
+        [DurableClient] DurableTaskClient client)
+    {
+        var tenant = request.Tenant();
+        Names.Require(dataset, "dataset");
+        var pipeline = request.Query["pipeline"].ToString() switch
+        {
+            "" => dataset,
+            NoPipeline => null,
+            var named => Names.Require(named, "pipeline"),
+        };
+        var append = ReadFlag(request, "append");
+        var conditions = request.ReadWriteConditions();
+        var file = UploadedFile.NameOf(request);
+        await datasets.UploadAsync(tenant, dataset, file, request.Body, append, conditions, request.Aborted());
+
+        var ticket = await runs.RequestAsync(tenant, pipeline, dataset, runs.NewId(), $"uploaded file {file}", request.Aborted());
+        await client.ScheduleAsync(tenant, ticket, request.Aborted());
+        return RunReply.Accepted(ticket.Run);
+    }
+
+    [Function("ListDatasets")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets")] HttpRequest request)
+    {
+        var query = request.ReadPage();
+        var page = await datasets.ListAsync(request.Tenant(), query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => DatasetView.Of(document.Value));
+    }
+
+    [Function("GetDataset")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
+        string dataset)
+    {
+        var document = await datasets.GetAsync(request.Tenant(), Names.Require(dataset, "dataset"), request.Aborted());
+        return Reply.Document(request, document.ETag, DatasetView.Of(document.Value));
+    }
+
+    [Function("GetDatasetVersion")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetVersionAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}")] HttpRequest request,
+        string dataset,
+        int version)
+    {
+        var document = await datasets.GetVersionAsync(
+            request.Tenant(), Names.Require(dataset, "dataset"), version, request.Aborted());
+        return Reply.Document(request, document.ETag, DatasetVersionView.Of(document.Value));
+    }
+
+    [Function("GetDatasetProfile")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetProfileAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/profile")] HttpRequest request,
+        string dataset)
+        => GetFileAsync(request, dataset, DataProfile.FileName);
+
+    [Function("GetDatasetQuality")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetQualityAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/quality")] HttpRequest request,
+        string dataset)
+        => GetFileAsync(request, dataset, QualityReport.FileName);
+
+    private async Task<IResult> GetFileAsync(HttpRequest request, string dataset, string file)
+    {
+        var version = request.Query["version"].ToString() switch
+        {
+            "" => (int?)null,
+            var text when int.TryParse(text, out var number) && number > 0 => number,
+            _ => throw new ProblemException(Problem.InvalidValue, "'version' must be a version number from 1.") { Field = "version" },
+        };
+        var content = await datasets.OpenFileAsync(
+            request.Tenant(), Names.Require(dataset, "dataset"), version, file, request.Aborted());
+        return Reply.Content(content, "application/json");
+    }
+
+    private static bool ReadFlag(HttpRequest request, string name) => request.Query[name].ToString() switch
+    {
+        "" or "false" => false,
+        "true" => true,
+        _ => throw new ProblemException(Problem.InvalidValue, $"'{name}' must be 'true' or 'false'.") { Field = name },
+    };
+}

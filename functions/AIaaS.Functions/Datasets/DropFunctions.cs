@@ -1,0 +1,28 @@
+using AIaaS.Functions.Runs;
+using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Storage;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace AIaaS.Functions.Datasets;
+
+/// <summary>A file dropped into storage starts its pipeline.</summary>
+public sealed class DropFunctions(DropService drops)
+{
+    /// <param name="content">Not read here: the file may be large, and is copied by the store.</param>
+    /// <param name="path">Tenant, pipeline and file; captures are greedy, so the platform splits it.</param>
+    /// <param name="client">Starts the run.</param>
+    /// <param name="cancellationToken">Ends when the host stops.</param>
+    [Function("FileDropped")]
+    public async Task DroppedAsync(
+        [BlobTrigger(Containers.Incoming + "/{path}")] Stream content,
+        string path,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken)
+    {
+        if (await drops.AcceptAsync(path, cancellationToken) is { } accepted)
+        {
+            await client.ScheduleAsync(accepted.Reference.Tenant, accepted.Ticket, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Endpoints;
+
+/// <summary>An endpoint as callers see it.</summary>
+public sealed record EndpointView(
+    string Name, string Model, IReadOnlyList<TrafficShare> Traffic, UnknownFeatures UnknownFeatures, DateTimeOffset Created, DateTimeOffset Updated)
+{
+    internal static EndpointView Of(Platform.Endpoints.Endpoint endpoint)
+        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.Created, endpoint.Updated);
+}
+
+/// <summary>Endpoints: the names that predictions are asked of.</summary>
+public sealed class EndpointFunctions(EndpointService endpoints)
+{
+    [Function("PutEndpoint")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> PutAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
+        string endpoint)
+    {
+        var tenant = request.Tenant();
+        Names.Require(endpoint, "endpoint");
+        var definition = await request.ReadJsonAsync<EndpointDefinition>(request.Aborted());
+        var (document, created) = await endpoints.PutAsync(tenant, endpoint, definition, request.ReadWriteConditions(), request.Aborted());
+        return Reply.Put(document.ETag, created, EndpointView.Of(document.Value));
+    }
+
+    [Function("ListEndpoints")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/endpoints")] HttpRequest request)
+    {
+        var query = request.ReadPage();
+        var page = await endpoints.ListAsync(request.Tenant(), query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => EndpointView.Of(document.Value));
+    }
+
+    [Function("GetEndpoint")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
+        string endpoint)
+    {
+        var document = await endpoints.GetAsync(request.Tenant(), Names.Require(endpoint, "endpoint"), request.Aborted());
+        return Reply.Document(request, document.ETag, EndpointView.Of(document.Value));
+    }
+
+    [Function("DeleteEndpoint")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> DeleteAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
+        string endpoint)
+    {
+        await endpoints.DeleteAsync(
+            request.Tenant(), Names.Require(endpoint, "endpoint"), request.ReadWriteConditions().IfMatch, request.Aborted());
+        return Reply.NoContent();
+    }
+}

@@ -1,0 +1,18 @@
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Security;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Hosting;
+
+namespace AIaaS.Functions;
+
+/// <summary>The composition of the function app, the same under both hosts.</summary>
+internal static class FunctionApp
+{
+    public static void Compose(IFunctionsWorkerApplicationBuilder builder, PlatformOptions platform, SecurityOptions security)
+    {
+        builder.Services.AddPlatform(platform);
+        builder.Services.AddRequestPipeline(security);
+        builder.UseMiddleware<RequestMiddleware>();
+    }
+}

@@ -1,0 +1,89 @@
+using AIaaS.Formats;
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Models;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Models;
+
+/// <summary>A model as callers see it.</summary>
+public sealed record ModelView(
+    string Name, DateTimeOffset Created, DateTimeOffset Updated, IReadOnlyDictionary<string, int> Aliases, IReadOnlyList<ModelVersion>? Versions)
+{
+    internal static ModelView Of(RegisteredModel model, IReadOnlyList<ModelVersion>? versions)
+        => new(model.Name, model.Created, model.Updated, model.Aliases, versions);
+}
+
+/// <summary>Models and their versions.</summary>
+public sealed class ModelFunctions(ModelRegistry registry)
+{
+    [Function("ListModels")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models")] HttpRequest request)
+    {
+        var query = request.ReadPage();
+        var page = await registry.ListAsync(request.Tenant(), query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => ModelView.Of(document.Value, versions: null));
+    }
+
+    [Function("GetModel")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}")] HttpRequest request,
+        string model)
+    {
+        var tenant = request.Tenant();
+        var document = await registry.GetAsync(tenant, Names.Require(model, "model"), request.Aborted());
+        var versions = await registry.ListVersionsAsync(tenant, model, DocumentQuery.DefaultLimit, continuation: null, request.Aborted());
+        return Reply.Document(request, document.ETag, ModelView.Of(document.Value, [.. versions.Items.Select(version => version.Value)]));
+    }
+
+    [Function("GetModelVersion")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetVersionAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}")] HttpRequest request,
+        string model,
+        int version)
+    {
+        var document = await registry.GetVersionAsync(request.Tenant(), Names.Require(model, "model"), version, request.Aborted());
+        return Reply.Document(request, document.ETag, document.Value);
+    }
+
+    [Function("GetModelCard")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetCardAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/card")] HttpRequest request,
+        string model,
+        int version)
+        => GetFileAsync(request, model, version, ModelCard.FileName, "application/json");
+
+    [Function("GetModelSignature")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetSignatureAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/signature")] HttpRequest request,
+        string model,
+        int version)
+        => GetFileAsync(request, model, version, ModelSignature.FileName, "application/json");
+
+    [Function("GetModelContent")]
+    [RequiresRole(Role.Reader)]
+    [RequestLimits(TimeoutSeconds = 600)]
+    public Task<IResult> GetContentAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/content")] HttpRequest request,
+        string model,
+        int version)
+        => GetFileAsync(request, model, version, ModelVersion.ContentFile, "application/octet-stream");
+
+    private async Task<IResult> GetFileAsync(
+        HttpRequest request, string model, int version, string file, string contentType)
+    {
+        var content = await registry.OpenFileAsync(
+            request.Tenant(), Names.Require(model, "model"), version, file, request.Aborted());
+        return Reply.Content(content, contentType);
+    }
+}

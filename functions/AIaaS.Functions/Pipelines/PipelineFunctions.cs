@@ -1,0 +1,110 @@
+using System.Text;
+using System.Text.Json;
+using AIaaS.Formats;
+using AIaaS.Functions.Requests;
+using AIaaS.Functions.Runs;
+using AIaaS.Platform;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Pipelines;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace AIaaS.Functions.Pipelines;
+
+/// <summary>A pipeline as callers see it; <c>PUT</c> takes its <c>definition</c>.</summary>
+public sealed record PipelineView(string Name, DateTimeOffset Created, DateTimeOffset Updated, bool Inferred, PipelineDefinition Definition)
+{
+    internal static PipelineView Of(Pipeline pipeline)
+        => new(pipeline.Name, pipeline.Created, pipeline.Updated, pipeline.Inferred, pipeline.Definition);
+}
+
+/// <summary>Which data a run asked for by hand is over.</summary>
+public sealed record RunRequest
+{
+    /// <summary>Null for the data set of the pipeline's name.</summary>
+    public string? Dataset { get; init; }
+}
+
+/// <summary>Pipelines: defined in YAML or JSON, and run by hand.</summary>
+public sealed class PipelineFunctions(PipelineService pipelines, RunService runs)
+{
+    private const int LargestDefinition = 64 << 10;
+
+    [Function("PutPipeline")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(MaxBodyBytes = LargestDefinition)]
+    public async Task<IResult> PutAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
+        string pipeline)
+    {
+        var tenant = request.Tenant();
+        Names.Require(pipeline, "pipeline");
+        using var reader = new StreamReader(request.Body, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        string text;
+        try
+        {
+            text = await reader.ReadToEndAsync(request.Aborted());
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new ProblemException(Problem.MalformedBody, "A pipeline is text in UTF-8.");
+        }
+
+        var (document, created) = await pipelines.PutAsync(tenant, pipeline, PipelineReader.Read(text), request.ReadWriteConditions(), request.Aborted());
+        return Reply.Put(document.ETag, created, PipelineView.Of(document.Value));
+    }
+
+    [Function("ListPipelines")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/pipelines")] HttpRequest request)
+    {
+        var query = request.ReadPage();
+        var page = await pipelines.ListAsync(request.Tenant(), query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => PipelineView.Of(document.Value));
+    }
+
+    [Function("GetPipeline")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
+        string pipeline)
+    {
+        var document = await pipelines.GetAsync(request.Tenant(), Names.Require(pipeline, "pipeline"), request.Aborted());
+        return Reply.Document(request, document.ETag, PipelineView.Of(document.Value));
+    }
+
+    [Function("DeletePipeline")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> DeleteAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
+        string pipeline)
+    {
+        await pipelines.DeleteAsync(
+            request.Tenant(), Names.Require(pipeline, "pipeline"), request.ReadWriteConditions().IfMatch, request.Aborted());
+        return Reply.NoContent();
+    }
+
+    [Function("StartPipelineRun")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(MaxBodyBytes = LargestDefinition)]
+    public async Task<IResult> StartRunAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/pipelines/{pipeline}/runs")] HttpRequest request,
+        string pipeline,
+        [DurableClient] DurableTaskClient client)
+    {
+        var tenant = request.Tenant();
+        await pipelines.GetAsync(tenant, Names.Require(pipeline, "pipeline"), request.Aborted());
+        var asked = request.ContentLength is 0 or null && !request.Headers.ContainsKey("Transfer-Encoding")
+            ? new RunRequest()
+            : await request.ReadJsonAsync<RunRequest>(request.Aborted());
+        var dataset = asked.Dataset is null ? pipeline : Names.Require(asked.Dataset, "dataset");
+        var ticket = await runs.RequestAsync(tenant, pipeline, dataset, runs.NewId(), "asked for by request", request.Aborted());
+        await client.ScheduleAsync(tenant, ticket, request.Aborted());
+        return RunReply.Accepted(ticket.Run);
+    }
+}

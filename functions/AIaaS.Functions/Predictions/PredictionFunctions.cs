@@ -1,0 +1,56 @@
+using System.Buffers;
+using System.Globalization;
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Security;
+using AIaaS.Serving.Predictions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Predictions;
+
+/// <summary>Predictions of endpoints.</summary>
+public sealed class PredictionFunctions(PredictionService predictions)
+{
+    private const long LargestRequest = 16 << 20;
+
+    /// <remarks>
+    /// Reads from the request's own buffers and writes into the response's. The answer is written here and not by an
+    /// <see cref="IResult"/>, which the host runs after the middleware, where a refusal would no longer be explained.
+    /// </remarks>
+    [Function("Predict")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public async Task<IResult> PredictAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
+        string endpoint)
+    {
+        if (request.ContentType is not null && !request.HasJsonContentType())
+        {
+            throw new ProblemException(Problem.UnsupportedMediaType, "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}.");
+        }
+
+        Names.Require(endpoint, "endpoint");
+        var (context, response) = (request.HttpContext, request.HttpContext.Response);
+        var read = await request.BodyReader.ReadAsync(request.Aborted());
+        while (!read.IsCompleted)
+        {
+            request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            read = await request.BodyReader.ReadAsync(request.Aborted());
+        }
+
+        var summary = await predictions.PredictAsync(
+            request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted());
+        request.BodyReader.AdvanceTo(read.Buffer.End);
+        response.ContentType = "application/json";
+        response.Headers["Server-Timing"] = Timing(summary);
+        await response.BodyWriter.FlushAsync(request.Aborted());
+        return Results.Empty;
+    }
+
+    private static string Timing(PredictionSummary summary) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
+}

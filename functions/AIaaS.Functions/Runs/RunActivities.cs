@@ -1,0 +1,64 @@
+using AIaaS.Formats;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Training;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Runs;
+
+/// <summary>What is left to do for a run.</summary>
+/// <param name="Proceeds">False where it ended already.</param>
+/// <param name="Trains">Whether a model is trained, or the data prepared only.</param>
+public sealed record RunPlan(bool Proceeds, bool Trains);
+
+/// <summary>How a run is to end.</summary>
+public sealed record RunEnd(RunReference Reference, RunStatus Status, ErrorDetail? Error);
+
+/// <summary>The steps that <see cref="RunPipelineOrchestrator"/> takes; each may be repeated.</summary>
+public sealed class RunActivities(RunService runs, PipelineStages stages)
+{
+    public const string BeginRun = nameof(BeginRun);
+    public const string PrepareDataset = nameof(PrepareDataset);
+    public const string SubmitTraining = nameof(SubmitTraining);
+    public const string GetTraining = nameof(GetTraining);
+    public const string CancelTraining = nameof(CancelTraining);
+    public const string EvaluateModel = nameof(EvaluateModel);
+    public const string RegisterModel = nameof(RegisterModel);
+    public const string DeployModel = nameof(DeployModel);
+    public const string EndRun = nameof(EndRun);
+
+    [Function(BeginRun)]
+    public async Task<RunPlan> BeginAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => await runs.BeginAsync(reference, cancellationToken) is { } run ? new RunPlan(Proceeds: true, Trains: run.Pipeline is not null) : new RunPlan(false, false);
+
+    [Function(PrepareDataset)]
+    public Task<StageOutcome> PrepareAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.PrepareAsync(reference, cancellationToken);
+
+    [Function(SubmitTraining)]
+    public Task<StageOutcome> SubmitTrainingAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)
+        => stages.SubmitTrainingAsync(attempt, cancellationToken);
+
+    [Function(GetTraining)]
+    public Task<TrainingJobStatus> GetTrainingAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.GetTrainingAsync(reference, cancellationToken);
+
+    [Function(CancelTraining)]
+    public Task CancelTrainingAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.CancelTrainingAsync(reference, cancellationToken);
+
+    [Function(EvaluateModel)]
+    public Task<StageOutcome> EvaluateAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.EvaluateAsync(reference, cancellationToken);
+
+    [Function(RegisterModel)]
+    public Task<StageOutcome> RegisterAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.RegisterAsync(reference, cancellationToken);
+
+    [Function(DeployModel)]
+    public Task<StageOutcome> DeployAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.DeployAsync(reference, cancellationToken);
+
+    [Function(EndRun)]
+    public Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
+        => runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+}

@@ -1,0 +1,93 @@
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace AIaaS.Functions.Runs;
+
+/// <summary>Runs: listed, watched, cancelled.</summary>
+public sealed class RunFunctions(RunService runs, RunViews views)
+{
+    [Function("ListRuns")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs")] HttpRequest request)
+    {
+        var tenant = request.Tenant();
+        var pipeline = request.Query["pipeline"].ToString() is { Length: > 0 } named ? Names.Require(named, "pipeline") : null;
+        var status = request.Query["status"].ToString() switch
+        {
+            "" => (RunStatus?)null,
+            var text when Enum.TryParse<RunStatus>(text, ignoreCase: true, out var known) && !char.IsDigit(text[0]) => known,
+            _ => throw new ProblemException(Problem.InvalidValue, "'status' must be queued, running, waiting, succeeded, failed or cancelled.") { Field = "status" },
+        };
+        var query = request.ReadPage();
+        var page = await runs.ListAsync(tenant, pipeline, status, query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => RunView.Of(document.Value));
+    }
+
+    [Function("GetRun")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}")] HttpRequest request,
+        string run)
+    {
+        var seen = await views.GetAsync(new RunReference(request.Tenant(), Names.Require(run, "run")), request.Aborted());
+        return Reply.Document(request, seen.EventId, seen.View);
+    }
+
+    [Function("WatchRun")]
+    [RequiresRole(Role.Reader)]
+    [RequestLimits(TimeoutSeconds = 0)]
+    public async Task<IResult> WatchAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/events")] HttpRequest request,
+        string run)
+    {
+        var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
+        await views.GetAsync(reference, request.Aborted());
+        return new EventStreamResult(views.WatchAsync(reference, request.Headers["Last-Event-ID"].ToString()));
+    }
+
+    [Function("GetTrialLog")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> GetTrialLogAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/trials/{trial:int}/log")] HttpRequest request,
+        string run,
+        int trial)
+    {
+        var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
+        return Reply.Content(await views.OpenTrialLogAsync(reference, trial, request.Aborted()), "text/plain; charset=utf-8");
+    }
+
+    [Function("CancelRun")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> CancelAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/runs/{run}/cancel")] HttpRequest request,
+        string run,
+        [DurableClient] DurableTaskClient client)
+    {
+        var tenant = request.Tenant();
+        var cancelled = await runs.CancelAsync(tenant, Names.Require(run, "run"), request.Aborted());
+        if (await client.GetInstanceAsync(run, request.Aborted()) is { IsCompleted: false })
+        {
+            await client.RaiseEventAsync(run, RunPipelineOrchestrator.CancelEvent, cancellation: request.Aborted());
+        }
+
+        return Reply.Accepted(RunReply.LocationOf(run), RunView.Of(cancelled));
+    }
+}
+
+internal static class RunReply
+{
+    public static string LocationOf(string run) => $"/api/v1/runs/{run}";
+
+    /// <summary>A run goes on after this answer.</summary>
+    public static IResult Accepted(Run run) => Reply.Accepted(LocationOf(run.Id), new StartedRun(run.Id, run.Dataset, run.DatasetVersion));
+
+    private sealed record StartedRun(string Run, string Dataset, int Version);
+}

@@ -1,0 +1,36 @@
+using AIaaS.Learning.Onnx;
+using AIaaS.Learning.Onnx.Operators;
+
+namespace AIaaS.Learning.Differentiation.Rules;
+
+internal static class ReductionRules
+{
+    public static void AddTo(GradientRules rules)
+    {
+        rules.Add("ReduceSum", c => [Spread(c), null]);
+        rules.Add("ReduceMean", c =>
+        {
+            var count = c.Input(0).SizeOf().Cast(c.Gradient.Type) / c.Output.SizeOf().Cast(c.Gradient.Type);
+            return [Spread(c) / count];
+        });
+        rules.Add("Softmax", c =>
+        {
+            var weighted = c.Gradient * c.Output;
+            return [weighted - c.Output * weighted.ReduceSum([c.Node.Attribute("axis", -1L)], keepDimensions: true)];
+        });
+        rules.Add("LogSoftmax", c =>
+            [c.Gradient - c.Output.Exp() * c.Gradient.ReduceSum([c.Node.Attribute("axis", -1L)], keepDimensions: true)]);
+    }
+
+    /// <summary>Gives each element that was folded the gradient of what it was folded into.</summary>
+    private static Value Spread(GradientContext c)
+    {
+        var gradient = c.Gradient;
+        if (c.Node.Attribute("keepdims", 1L) == 0)
+            gradient = gradient.Unsqueeze(Axes(c));
+        return gradient.ExpandLike(c.Input(0));
+    }
+
+    private static long[] Axes(GradientContext c) =>
+        c.Node.Attributes.TryGetValue("axes", out var axes) ? (long[])axes : c.Graph.ConstantOf<long>(c.Input(1));
+}

@@ -1,0 +1,97 @@
+using AIaaS.Formats;
+using AIaaS.Learning.Onnx;
+using AIaaS.Learning.Onnx.Operators;
+using AIaaS.Learning.Runtime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace AIaaS.Learning.Features;
+
+/// <summary>Encoders fitted on training rows: the part of a model's graph between raw features and a row of numbers.</summary>
+internal sealed class FeaturePipeline
+{
+    private readonly IReadOnlyList<FeatureInput> _inputs;
+    private readonly IReadOnlyList<(IFittedEncoder Encoder, int[] Columns)> _encoders;
+
+    private FeaturePipeline(IReadOnlyList<FeatureInput> inputs, IReadOnlyList<(IFittedEncoder Encoder, int[] Columns)> encoders)
+    {
+        _inputs = inputs;
+        _encoders = encoders;
+        Columns = [.. encoders.SelectMany(e => e.Encoder.Columns)];
+        Notes = [.. encoders.SelectMany(e => e.Encoder.Notes)];
+    }
+
+    public IReadOnlyList<string> Columns { get; }
+
+    public IReadOnlyList<string> Notes { get; }
+
+    public int Width => Columns.Count;
+
+    /// <exception cref="TrainingException">No encoder takes one of the columns.</exception>
+    public static FeaturePipeline Fit(FeatureTable training, IReadOnlyList<FeatureInput> inputs, IReadOnlyList<IFeatureEncoder> encoders)
+    {
+        var taken = training.Columns.Select(column => encoders.FirstOrDefault(e => e.Accepts(column)) ?? throw new TrainingException(
+            "A column cannot be used",
+            $"The trainer has no use for '{column.Name}', a column of kind {column.Kind}. Choose another trainer, or drop the column.")).ToArray();
+        return new(inputs, [.. encoders
+            .Select(encoder => (Encoder: encoder, Columns: taken.Index().Where(t => t.Item == encoder).Select(t => t.Index).ToArray()))
+            .Where(e => e.Columns.Length > 0)
+            .Select(e => (e.Encoder.Fit([.. e.Columns.Select(c => training.Columns[c])]), e.Columns))]);
+    }
+
+    /// <summary>Adds the raw inputs and the encoders to a graph that has no values yet; gives a float tensor of shape [rows, <see cref="Width"/>].</summary>
+    public Value Build(GraphBuilder graph)
+    {
+        var inputs = _inputs
+            .Select(i => graph.Input(i.Input, i.IsText ? TensorElementType.String : TensorElementType.Float, ["rows", 1]))
+            .ToArray();
+        return _encoders.Select(e => e.Encoder.Build([.. e.Columns.Select(c => inputs[c])])).ToArray().Concat(axis: 1);
+    }
+
+    /// <summary>Transforms rows by running the very graph that will serve; row after row of <see cref="Width"/> numbers.</summary>
+    public float[] Transform(FeatureTable table, CancellationToken cancellationToken)
+    {
+        var graph = new GraphBuilder("features");
+        graph.Output(FeatureInput.Reserve("features", _inputs), Build(graph));
+        using var session = Sessions.Create(graph.ToModel());
+        return TableFeed.Run(session, [.. _inputs.Select(i => i.Input)], table, graph.Outputs[0].Name, Width, cancellationToken);
+    }
+}
+
+/// <summary>A raw feature's input of the graph.</summary>
+/// <param name="Name">The feature.</param>
+/// <param name="Kind">What it means.</param>
+/// <param name="Input">The graph input's name.</param>
+internal sealed record FeatureInput(string Name, ColumnKind Kind, string Input, bool IsText)
+{
+    /// <summary>Names of outputs, which no input can have.</summary>
+    public const string Label = "label";
+    public const string Probabilities = "probabilities";
+    public const string Value = "value";
+
+    /// <summary>An input for each column: of its name, unless a graph could not have that.</summary>
+    public static IReadOnlyList<FeatureInput> For(FeatureTable table)
+    {
+        var taken = new HashSet<string>(table.Columns.Select(c => c.Name).Append(Label).Append(Probabilities).Append(Value), StringComparer.Ordinal);
+        return [.. table.Columns.Select(column => new FeatureInput(column.Name, column.Kind, InputName(column.Name), column is TextColumn))];
+
+        string InputName(string feature)
+        {
+            // Names cross a C interface, so a NUL would end them; outputs have the others.
+            if (feature.Length > 0 && !feature.Contains('\0') && feature is not (Label or Probabilities or Value))
+                return feature;
+            var stem = "feature_" + feature.Replace("\0", "", StringComparison.Ordinal);
+            var name = stem;
+            for (var i = 2; !taken.Add(name); i++)
+                name = $"{stem}_{i}";
+            return name;
+        }
+    }
+
+    /// <summary>A name that no input has.</summary>
+    public static string Reserve(string wanted, IReadOnlyList<FeatureInput> inputs)
+    {
+        while (inputs.Any(i => i.Input == wanted))
+            wanted += "_";
+        return wanted;
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace AIaaS.Learning.Onnx.Operators;
+
+/// <summary>Operators that work element by element.</summary>
+internal static class Elementwise
+{
+    public static Value Exp(this Value x) => x.Unary("Exp");
+
+    public static Value Log(this Value x) => x.Unary("Log");
+
+    public static Value Sqrt(this Value x) => x.Unary("Sqrt");
+
+    public static Value Abs(this Value x) => x.Unary("Abs");
+
+    public static Value Tanh(this Value x) => x.Unary("Tanh");
+
+    public static Value Sigmoid(this Value x) => x.Unary("Sigmoid");
+
+    public static Value Relu(this Value x) => x.Unary("Relu");
+
+    public static Value Pow(this Value x, Value exponent) => x.Elementwise("Pow", exponent);
+
+    public static Value Pow(this Value x, double exponent) => x.Pow(x.Scalar(exponent));
+
+    public static Value Max(this Value x, Value other) => x.Elementwise("Max", other);
+
+    /// <summary>Limits each element to a range.</summary>
+    public static Value Clip(this Value x, double minimum, double maximum) =>
+        x.Graph.Apply("Clip", [x, x.Scalar(minimum), x.Scalar(maximum)], x.Type, x.Shape);
+
+    /// <summary>Whether each element is greater; a boolean tensor.</summary>
+    public static Value Greater(this Value x, Value other) => x.Elementwise("Greater", other, TensorElementType.Bool);
+
+    public static Value IsNaN(this Value x) => x.Graph.Apply("IsNaN", [x], TensorElementType.Bool, x.Shape);
+
+    /// <summary>Elements of <paramref name="yes"/> where the condition holds, of <paramref name="no"/> elsewhere.</summary>
+    public static Value Where(this Value condition, Value yes, Value no) =>
+        condition.Graph.Apply("Where", [condition, yes, no], yes.Type, Shape.Broadcast(condition.Shape, Shape.Broadcast(yes.Shape, no.Shape)));
+
+    public static Value Cast(this Value x, TensorElementType type) =>
+        x.Type == type ? x : x.Graph.Apply("Cast", [x], type, x.Shape, ("to", (long)type));
+
+    private static Value Unary(this Value x, string op) => x.Graph.Apply(op, [x], x.Type, x.Shape);
+}

@@ -1,0 +1,63 @@
+using AIaaS.Learning.Onnx;
+using AIaaS.Learning.Onnx.Operators;
+using AIaaS.Learning.Runtime;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace AIaaS.Learning.Training;
+
+/// <summary>How steep a linear model's loss can get, which decides the safe step size.</summary>
+internal static class Curvature
+{
+    private const int Iterations = 100;
+    private const double Precision = 1e-4;
+
+    /// <summary>Power iteration approaches from below.</summary>
+    private const double Margin = 1.1;
+
+    /// <summary>
+    /// A bound on the largest eigenvalue of <c>[x 1]ᵀ[x 1] / rows</c>, by power iteration in the runtime.
+    /// </summary>
+    public static double Largest(float[] features, int rows, int width, int threads)
+    {
+        var graph = new GraphBuilder("curvature");
+        var x = graph.Input("features", TensorElementType.Float, ["rows", width]);
+        var direction = graph.Input("direction", TensorElementType.Float, [width, 1]);
+        var intercept = graph.Input("intercept", TensorElementType.Float, [1, 1]);
+        var scores = x.Gemm(direction, intercept) / rows;
+        var nextDirection = x.Gemm(scores, transposeA: true);
+        var nextIntercept = scores.ReduceSum([0], keepDimensions: true);
+        var length = ((nextDirection * nextDirection).ReduceSum() + (nextIntercept * nextIntercept).ReduceSum()).Sqrt();
+        graph.Output("next_direction", nextDirection / length);
+        graph.Output("next_intercept", nextIntercept / length);
+        graph.Output("length", length);
+
+        using var session = Sessions.Create(graph.ToModel(), threads);
+        using var options = new RunOptions();
+        using var data = OrtValue.CreateTensorValueFromMemory(features, [rows, width]);
+        var generator = new CounterGenerator(seed: 0, stream: 0);
+        var v = Enumerable.Range(0, width + 1).Select(i => (generator.Bits(i) / (float)ulong.MaxValue) + 0.5f).ToArray();
+        var norm = MathF.Sqrt(v.Sum(e => e * e));
+        v = Array.ConvertAll(v, e => e / norm);
+
+        double largest = 0;
+        for (var i = 0; i < Iterations; i++)
+        {
+            using var directionValue = OrtValue.CreateTensorValueFromMemory(v[..width], [width, 1]);
+            using var interceptValue = OrtValue.CreateTensorValueFromMemory(v[width..], [1, 1]);
+            using var results = session.Run(
+                options,
+                ["features", "direction", "intercept"],
+                [data, directionValue, interceptValue],
+                ["next_direction", "next_intercept", "length"]);
+            v = [.. results[0].GetTensorDataAsSpan<float>(), .. results[1].GetTensorDataAsSpan<float>()];
+            double estimate = results[2].GetTensorDataAsSpan<float>()[0];
+            var settled = Math.Abs(estimate - largest) <= Precision * estimate;
+            largest = estimate;
+            if (settled)
+                break;
+        }
+
+        return largest * Margin;
+    }
+}

@@ -1,0 +1,66 @@
+namespace AIaaS.LocalHost.Hosting;
+
+/// <summary>The folder that holds everything of one local host; held by one host at a time.</summary>
+public sealed class HomeFolder : IDisposable
+{
+    private readonly FileStream _lock;
+
+    private HomeFolder(string path, FileStream held)
+    {
+        Path = path;
+        _lock = held;
+    }
+
+    /// <summary>Absolute.</summary>
+    public string Path { get; }
+
+    /// <summary>Holds the address of the running host.</summary>
+    public string UrlFile => System.IO.Path.Combine(Path, "url");
+
+    public string AdminKeyFile => System.IO.Path.Combine(Path, "admin.key");
+
+    public string StorageFolder => System.IO.Path.Combine(Path, "storage");
+
+    public string DurableFolder => System.IO.Path.Combine(Path, "durable");
+
+    /// <summary>Which versions of which blobs were handled.</summary>
+    public string ReceiptsFolder => System.IO.Path.Combine(Path, "receipts");
+
+    /// <summary>Takes a folder, which is made if there is none.</summary>
+    /// <exception cref="StartRefusedException">Another host holds it, or it cannot be written.</exception>
+    public static HomeFolder Open(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        try
+        {
+            Directory.CreateDirectory(full);
+            if (!OperatingSystem.IsWindows())
+            {
+                // Private data lies below: nobody but its owner looks in.
+                File.SetUnixFileMode(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
+            // An exclusive handle: let go by the operating system even where the host is killed.
+            var held = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            File.Delete(System.IO.Path.Combine(full, "url"));
+            return new HomeFolder(full, held);
+        }
+        catch (IOException) when (File.Exists(System.IO.Path.Combine(full, "lock")))
+        {
+            throw new StartRefusedException($"Another host is running on {full}. Stop it first, or choose another folder with --home.");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException($"The folder {full} cannot be used: {error.Message} Choose another with --home.");
+        }
+    }
+
+    public void Dispose()
+    {
+        File.Delete(UrlFile);
+        _lock.Dispose();
+    }
+}
+
+/// <summary>The host cannot start, for a reason its user can mend.</summary>
+public sealed class StartRefusedException(string message) : Exception(message);

@@ -1,0 +1,114 @@
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Storage;
+
+namespace AIaaS.Platform.Datasets;
+
+/// <summary>Takes in the files that data sets are made of, and reads what was made of them.</summary>
+public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProvider time)
+{
+    public Task<Document<Dataset>> GetAsync(string tenant, string dataset, CancellationToken cancellationToken)
+        => catalog.GetAsync(Dataset.Kind, tenant, dataset, cancellationToken);
+
+    public Task<DocumentPage<Dataset>> ListAsync(string tenant, int limit, string? continuation, CancellationToken cancellationToken)
+        => catalog.ListAsync(Dataset.Kind, tenant, new DocumentQuery { Limit = limit, Continuation = continuation }, cancellationToken);
+
+    public Task<Document<DatasetVersion>> GetVersionAsync(string tenant, string dataset, int version, CancellationToken cancellationToken)
+        => catalog.GetAsync(DatasetVersion.Kind, tenant, DatasetVersion.NameOf(dataset, version), cancellationToken);
+
+    /// <summary>Opens a file of a version, or of the newest one.</summary>
+    /// <param name="tenant">Whose data set.</param>
+    /// <param name="dataset">The data set.</param>
+    /// <param name="version">Null for the newest.</param>
+    /// <param name="file">For instance <c>profile.json</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ProblemException">There is no such data set, or no version of it yet.</exception>
+    public async Task<ObjectContent> OpenFileAsync(string tenant, string dataset, int? version, string file, CancellationToken cancellationToken)
+    {
+        var newest = version ?? (await GetAsync(tenant, dataset, cancellationToken)).Value.Version
+            ?? throw new ProblemException(Problem.NotFound, $"The data set '{dataset}' has no version yet; its first run has not prepared it.");
+
+        // A version exists once its document does, whatever files a run under way has written.
+        await GetVersionAsync(tenant, dataset, newest, cancellationToken);
+        return await store.OpenReadAsync(DatasetVersion.FileOf(tenant, dataset, newest, file), range: null, cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, $"Version {newest} of the data set '{dataset}' has no {file}.");
+    }
+
+    /// <summary>Takes in an uploaded file as a source.</summary>
+    /// <param name="tenant">Whose data set.</param>
+    /// <param name="dataset">The data set, made if there is none.</param>
+    /// <param name="file">The file's own name.</param>
+    /// <param name="content">Its bytes, read once.</param>
+    /// <param name="append">Whether other sources stay.</param>
+    /// <param name="conditions">What the data set must be like before.</param>
+    /// <param name="cancellationToken">Gives up; nothing is recorded then.</param>
+    /// <exception cref="ProblemException">The file is empty, or a condition does not hold.</exception>
+    public async Task<DatasetSource> UploadAsync(
+        string tenant, string dataset, string file, Stream content, bool append, WriteConditions conditions, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (conditions != default)
+        {
+            // Looked at before the body is read, and again when the source is recorded.
+            await catalog.DemandAsync(Dataset.Kind, tenant, dataset, conditions, cancellationToken);
+        }
+
+        var location = SourceAt(tenant, dataset, Guid.CreateVersion7(now).ToString(), file);
+        var written = await store.WriteAsync(location, content, WriteOptions.CreateOnly, cancellationToken);
+        if (written.Length == 0)
+        {
+            await store.DeleteAsync(location, ifMatch: null, cancellationToken);
+            throw new ProblemException(Problem.UnusableData, "The body is empty; send the file's bytes as the body, for instance with 'curl --data-binary @file.csv'.");
+        }
+
+        var source = new DatasetSource(file, location, written.ETag, written.Length, now);
+        await RecordAsync(tenant, dataset, source, replaceAll: !append, conditions, cancellationToken);
+        return source;
+    }
+
+    /// <summary>Takes in a dropped file as a source. Safe to repeat.</summary>
+    /// <returns>Null where the file is no longer in the drop zone, or is another version by now.</returns>
+    internal async Task<DatasetSource?> TakeDropAsync(string tenant, string dataset, string file, string etag, CancellationToken cancellationToken)
+    {
+        var incoming = await store.OpenReadAsync(new ObjectPath(Containers.Incoming, $"{tenant}/{dataset}/{file}"), range: null, cancellationToken);
+        if (incoming is null)
+        {
+            return null;
+        }
+
+        await using (incoming)
+        {
+            if (incoming.Properties.ETag != etag)
+            {
+                return null;
+            }
+
+            // A copy, since whoever dropped the file may replace it while runs still read it.
+            var location = SourceAt(tenant, dataset, Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(etag)), file);
+            var copy = await store.GetPropertiesAsync(location, cancellationToken)
+                ?? await store.WriteAsync(location, incoming.Stream, options: null, cancellationToken);
+            var source = new DatasetSource(file, location, etag, copy.Length, time.GetUtcNow());
+            await RecordAsync(tenant, dataset, source, replaceAll: false, conditions: default, cancellationToken);
+            return source;
+        }
+    }
+
+    private Task<Written<Dataset>> RecordAsync(
+        string tenant, string dataset, DatasetSource source, bool replaceAll, WriteConditions conditions, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return catalog.PutAsync(
+            Dataset.Kind,
+            tenant,
+            dataset,
+            current => (current ?? new Dataset { Name = dataset, Created = now, Updated = now }) is var known
+                && !replaceAll && known.Sources.Any(other => other.Name == source.Name && other.ETag == source.ETag)
+                    ? known
+                    : known.With(source, replaceAll, now),
+            conditions,
+            cancellationToken);
+    }
+
+    private static ObjectPath SourceAt(string tenant, string dataset, string unique, string file)
+        => new(Containers.Datasets, $"{tenant}/{dataset}/sources/{unique}/{file}");
+}

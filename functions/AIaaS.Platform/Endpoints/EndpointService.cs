@@ -1,0 +1,85 @@
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Models;
+using AIaaS.Platform.Problems;
+
+namespace AIaaS.Platform.Endpoints;
+
+/// <summary>Makes, changes and removes endpoints.</summary>
+public sealed class EndpointService(Catalog catalog, ModelRegistry registry, EndpointDirectory directory, TimeProvider time)
+{
+    public Task<Document<Endpoint>> GetAsync(string tenant, string endpoint, CancellationToken cancellationToken)
+        => catalog.GetAsync(Endpoint.Kind, tenant, endpoint, cancellationToken);
+
+    public Task<DocumentPage<Endpoint>> ListAsync(string tenant, int limit, string? continuation, CancellationToken cancellationToken)
+        => catalog.ListAsync(Endpoint.Kind, tenant, new DocumentQuery { Limit = limit, Continuation = continuation }, cancellationToken);
+
+    /// <summary>Makes or replaces an endpoint, on the caller's conditions.</summary>
+    /// <exception cref="ProblemException">The definition is not acceptable, names a version that does not exist, or a condition does not hold.</exception>
+    public async Task<Written<Endpoint>> PutAsync(
+        string tenant, string name, EndpointDefinition definition, WriteConditions conditions, CancellationToken cancellationToken)
+    {
+        definition.Validate();
+        var traffic = definition.Traffic ?? [new TrafficShare(await registry.DefaultVersionAsync(tenant, definition.Model!, cancellationToken), 100)];
+        foreach (var share in traffic)
+        {
+            try
+            {
+                await registry.GetVersionAsync(tenant, definition.Model!, share.Version, cancellationToken);
+            }
+            catch (ProblemException missing) when (missing.Problem == Problem.NotFound)
+            {
+                throw new ProblemException(Problem.InvalidValue, $"The model '{definition.Model}' has no version {share.Version}.") { Field = "traffic" };
+            }
+        }
+
+        var now = time.GetUtcNow();
+        var written = await catalog.PutAsync(
+            Endpoint.Kind,
+            tenant,
+            name,
+            current => new Endpoint
+            {
+                Name = name,
+                Model = definition.Model!,
+                Traffic = traffic,
+                UnknownFeatures = definition.UnknownFeatures,
+                Created = current?.Created ?? now,
+                Updated = now,
+            },
+            conditions,
+            cancellationToken);
+        directory.Forget(tenant, name);
+        return written;
+    }
+
+    /// <exception cref="ProblemException">There is none, or a condition does not hold.</exception>
+    public async Task DeleteAsync(string tenant, string endpoint, string? ifMatch, CancellationToken cancellationToken)
+    {
+        await GetAsync(tenant, endpoint, cancellationToken);
+        await catalog.DeleteAsync(Endpoint.Kind, tenant, endpoint, ifMatch, cancellationToken);
+        directory.Forget(tenant, endpoint);
+    }
+
+    /// <summary>Puts one model version behind an endpoint, for all of its requests. Safe to repeat.</summary>
+    internal async Task DeployAsync(string tenant, string name, string model, int version, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        await catalog.UpsertAsync(
+            Endpoint.Kind,
+            tenant,
+            name,
+            current => current is { Traffic: [{ Percent: 100 } only] } && only.Version == version && current.Model == model
+                ? current
+                : new Endpoint
+                {
+                    Name = name,
+                    Model = model,
+                    Traffic = [new TrafficShare(version, 100)],
+                    UnknownFeatures = current?.UnknownFeatures ?? UnknownFeatures.Refuse,
+                    Created = current?.Created ?? now,
+                    Updated = now,
+                },
+            cancellationToken);
+        directory.Forget(tenant, name);
+    }
+}

@@ -1,0 +1,113 @@
+using AIaaS.Formats;
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Storage;
+
+namespace AIaaS.Platform.Models;
+
+/// <summary>The registry: models, their immutable versions, and the files of each.</summary>
+public sealed class ModelRegistry(Catalog catalog, IObjectStore store, TimeProvider time)
+{
+    public Task<Document<RegisteredModel>> GetAsync(string tenant, string model, CancellationToken cancellationToken)
+        => catalog.GetAsync(RegisteredModel.Kind, tenant, model, cancellationToken);
+
+    public Task<DocumentPage<RegisteredModel>> ListAsync(string tenant, int limit, string? continuation, CancellationToken cancellationToken)
+        => catalog.ListAsync(RegisteredModel.Kind, tenant, new DocumentQuery { Limit = limit, Continuation = continuation }, cancellationToken);
+
+    public Task<Document<ModelVersion>> GetVersionAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+        => catalog.GetAsync(ModelVersion.Kind, tenant, ModelVersion.NameOf(model, version), cancellationToken);
+
+    public async Task<DocumentPage<ModelVersion>> ListVersionsAsync(
+        string tenant, string model, int limit, string? continuation, CancellationToken cancellationToken)
+    {
+        await GetAsync(tenant, model, cancellationToken);
+        return await catalog.ListAsync(
+            ModelVersion.Kind, tenant, new DocumentQuery { Prefix = model + "/", Limit = limit, Continuation = continuation }, cancellationToken);
+    }
+
+    /// <summary>The version that a model serves by default: its champion, else its highest.</summary>
+    /// <exception cref="ProblemException">There is no such model, or it has no version yet.</exception>
+    public async Task<int> DefaultVersionAsync(string tenant, string model, CancellationToken cancellationToken)
+    {
+        var registered = (await GetAsync(tenant, model, cancellationToken)).Value;
+        if (registered.Aliases.TryGetValue(RegisteredModel.Champion, out var champion))
+        {
+            return champion;
+        }
+
+        var headers = await catalog.ListHeadersAsync(ModelVersion.Kind, tenant, model + "/", cancellationToken);
+        return headers.Count > 0
+            ? headers.Max(header => int.Parse(header.Name.AsSpan(model.Length + 1), System.Globalization.CultureInfo.InvariantCulture))
+            : throw new ProblemException(Problem.NotFound, $"The model '{model}' has no version yet.");
+    }
+
+    /// <summary>Opens a file of a version, such as <c>model.onnx</c> or <c>card.json</c>.</summary>
+    public async Task<ObjectContent> OpenFileAsync(string tenant, string model, int version, string file, CancellationToken cancellationToken)
+    {
+        await GetVersionAsync(tenant, model, version, cancellationToken);
+        return await store.OpenReadAsync(ModelVersion.FileOf(tenant, model, version, file), range: null, cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, $"Version {version} of the model '{model}' has no {file}.");
+    }
+
+    /// <summary>Takes a number for a new version; it stays unused if the version is never registered.</summary>
+    internal async Task<int> AllocateAsync(string tenant, string model, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var changed = await catalog.UpsertAsync(
+            RegisteredModel.Kind,
+            tenant,
+            model,
+            current => (current ?? new RegisteredModel { Name = model, Created = now, Updated = now }) with
+            {
+                LastAllocated = (current?.LastAllocated ?? 0) + 1,
+                Updated = now,
+            },
+            cancellationToken);
+        return changed.Value.LastAllocated;
+    }
+
+    /// <summary>Copies a version's files into the registry and makes it exist. Safe to repeat with the same version.</summary>
+    /// <param name="tenant">Whose model.</param>
+    /// <param name="version">Its document; the digest and length are those of the copied <c>model.onnx</c>.</param>
+    /// <param name="folder">A prefix ending in '/' that the files lie under.</param>
+    /// <param name="artifacts">The files, with what they must hash to.</param>
+    /// <param name="cancellationToken">Gives up; the version does not exist then.</param>
+    /// <exception cref="InvalidDataException">A file is missing, or is not what its digest says.</exception>
+    internal async Task RegisterAsync(
+        string tenant, ModelVersion version, ObjectPath folder, IReadOnlyList<JobArtifact> artifacts, CancellationToken cancellationToken)
+    {
+        foreach (var artifact in artifacts)
+        {
+            var target = ModelVersion.FileOf(tenant, version.Model, version.Version, artifact.Path);
+            await CopyVerifiedAsync(folder with { Name = folder.Name + artifact.Path }, target, artifact, cancellationToken);
+        }
+
+        await catalog.TryCreateAsync(ModelVersion.Kind, tenant, ModelVersion.NameOf(version.Model, version.Version), version, cancellationToken);
+    }
+
+    /// <summary>Points an alias to a version.</summary>
+    internal Task SetAliasAsync(string tenant, string model, string alias, int version, CancellationToken cancellationToken)
+        => catalog.UpdateAsync(
+            RegisteredModel.Kind,
+            tenant,
+            model,
+            current => current.Aliases.TryGetValue(alias, out var known) && known == version
+                ? current
+                : current with { Aliases = new Dictionary<string, int>(current.Aliases) { [alias] = version }, Updated = time.GetUtcNow() },
+            cancellationToken);
+
+    private async Task CopyVerifiedAsync(ObjectPath source, ObjectPath target, JobArtifact artifact, CancellationToken cancellationToken)
+    {
+        await using var content = await store.OpenReadAsync(source, range: null, cancellationToken)
+            ?? throw new InvalidDataException($"The job left no {artifact.Path}.");
+        var digest = await System.Security.Cryptography.SHA256.HashDataAsync(content.Stream, cancellationToken);
+        if (content.Properties.Length != artifact.Bytes || Convert.ToHexStringLower(digest) != artifact.Sha256)
+        {
+            throw new InvalidDataException($"{artifact.Path} is not what the job's result says it is.");
+        }
+
+        await using var again = await store.OpenReadAsync(source, range: null, cancellationToken)
+            ?? throw new InvalidDataException($"The job left no {artifact.Path}.");
+        await store.WriteAsync(target, again.Stream, options: null, cancellationToken);
+    }
+}

@@ -1,0 +1,128 @@
+using AIaaS.Formats;
+using AIaaS.Platform.Problems;
+
+namespace AIaaS.Platform.Pipelines;
+
+/// <summary>What a pipeline does with its data; everything that is not said has a sensible default.</summary>
+public sealed record PipelineDefinition
+{
+    /// <summary>The column to predict; null lets the first run infer it.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>Null infers it from the target.</summary>
+    public LearningTask? Task { get; init; }
+
+    public CleanDefinition Clean { get; init; } = new();
+
+    public SplitDefinition Split { get; init; } = new();
+
+    public IReadOnlyList<string> Trainers { get; init; } = [LinearTrainer];
+
+    public ComputeDefinition Compute { get; init; } = new();
+
+    public GateDefinition? Gate { get; init; }
+
+    public DeployDefinition Deploy { get; init; } = new();
+
+    public const string LinearTrainer = "linear";
+
+    /// <returns>This definition.</returns>
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public PipelineDefinition Validated()
+    {
+        Require(Target is null or { Length: > 0 and <= 256 }, "target", "must be the name of a column.");
+        Require(Task is null or LearningTask.Classification or LearningTask.Regression, "task", "must be 'classification' or 'regression'; other tasks are not supported by this version.");
+        Require(Split.Holdout is >= 0.05 and <= 0.5, "split.holdout", "must be from 0.05 to 0.5: the share of rows the model is judged on.");
+        Require(Trainers.Count > 0, "trainers", "must name at least one trainer.");
+        foreach (var trainer in Trainers)
+        {
+            Require(trainer == LinearTrainer, "trainers", $"knows no '{trainer}'; this version has '{LinearTrainer}'.");
+        }
+
+        if (Compute.Cluster is not null)
+        {
+            Names.Require(Compute.Cluster, "compute.cluster");
+        }
+
+        if (Deploy.Endpoint is not null)
+        {
+            Names.Require(Deploy.Endpoint, "deploy.endpoint");
+        }
+
+        if (Gate is not null)
+        {
+            Require(GateDefinition.Metrics.Contains(Gate.Metric), "gate.metric", $"must be one of {string.Join(", ", GateDefinition.Metrics)}.");
+            Require(Gate.Minimum is not null || Gate.Maximum is not null, "gate", "must give 'minimum' or 'maximum'.");
+        }
+
+        return this;
+    }
+
+    private static void Require(bool condition, string field, string demand)
+    {
+        if (!condition)
+        {
+            throw new ProblemException(Problem.InvalidValue, $"'{field}' {demand}") { Field = field };
+        }
+    }
+}
+
+public enum DuplicateHandling
+{
+    Drop,
+    Keep,
+}
+
+public sealed record CleanDefinition
+{
+    public DuplicateHandling Duplicates { get; init; }
+}
+
+public sealed record SplitDefinition
+{
+    /// <summary>Share of rows held out for judging, 0.05 to 0.5.</summary>
+    public double Holdout { get; init; } = 0.2;
+
+    public long Seed { get; init; } = 42;
+}
+
+public sealed record ComputeDefinition
+{
+    /// <summary>The training cluster; null for the default one.</summary>
+    public string? Cluster { get; init; }
+}
+
+/// <summary>What a model must reach on its holdout rows before it is registered.</summary>
+public sealed record GateDefinition
+{
+    internal static IReadOnlyList<string> Metrics { get; } = ["accuracy", "f1-macro", "auc", "log-loss", "rmse", "mae", "r2"];
+
+    public required string Metric { get; init; }
+
+    public double? Minimum { get; init; }
+
+    public double? Maximum { get; init; }
+
+    /// <returns>Why the model does not pass; null where it does.</returns>
+    internal string? Refusal(ModelMetrics metrics)
+    {
+        if (!metrics.Holdout.TryGetValue(Metric, out var value))
+        {
+            return $"The gate asks for '{Metric}', which this model does not have; it has {string.Join(", ", metrics.Holdout.Keys)}.";
+        }
+
+        return value switch
+        {
+            _ when value < Minimum => FormattableString.Invariant($"The gate asks for {Metric} of at least {Minimum}; on the holdout rows it is {value:0.####}."),
+            _ when value > Maximum => FormattableString.Invariant($"The gate asks for {Metric} of at most {Maximum}; on the holdout rows it is {value:0.####}."),
+            double.NaN => $"The gate asks for {Metric}, which could not be computed on the holdout rows.",
+            _ => null,
+        };
+    }
+}
+
+public sealed record DeployDefinition
+{
+    /// <summary>Null for the pipeline's own name.</summary>
+    public string? Endpoint { get; init; }
+}

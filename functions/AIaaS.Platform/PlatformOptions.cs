@@ -1,0 +1,79 @@
+using AIaaS.Platform.Messaging;
+using AIaaS.Platform.Storage;
+using AIaaS.Platform.Training;
+using Microsoft.Extensions.Configuration;
+
+namespace AIaaS.Platform;
+
+/// <summary>The platform's settings; each is read once, from the configuration key named with it.</summary>
+public sealed record PlatformOptions
+{
+    /// <summary>Where everything lies that lives on this machine's disk (<c>AIAAS_HOME</c>).</summary>
+    public required string Home { get; init; }
+
+    /// <summary>Which object store (<c>AIaaS__ObjectStore</c>): <c>files</c>, or <c>blob</c> in the Azure build.</summary>
+    public string ObjectStore { get; init; } = "files";
+
+    /// <summary>Which message queue (<c>AIaaS__MessageQueue</c>): <c>files</c>, or <c>service-bus</c> in the Azure build.</summary>
+    public string MessageQueue { get; init; } = "files";
+
+    /// <summary>Which training cluster (<c>AIaaS__TrainingCluster</c>): <c>process</c>, or <c>azure-ml</c> in the Azure build.</summary>
+    public string TrainingCluster { get; init; } = "process";
+
+    /// <summary>How long one training job may take (<c>AIaaS__TrainingTimeout</c>).</summary>
+    public TimeSpan TrainingTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Memory that loaded models may take together, in bytes (<c>AIaaS__ModelMemoryBytes</c>).</summary>
+    public long ModelMemoryBytes { get; init; } = 512L << 20;
+
+    /// <summary>Where the trainer program lies (<c>AIaaS__TrainerPath</c>); null for <c>trainer/</c> beside this program.</summary>
+    public string? TrainerPath { get; init; }
+
+    internal FileObjectStoreOptions ObjectFiles => new() { Root = Path.Combine(Home, "storage") };
+
+    internal FileMessageQueueOptions MessageFiles => new() { Root = Path.Combine(Home, "queues") };
+
+    internal ProcessTrainingClusterOptions Processes => new() { Root = Path.Combine(Home, "jobs"), TrainerPath = TrainerPath };
+
+    /// <summary>Reads the settings.</summary>
+    /// <param name="configuration">With environment variables in it.</param>
+    /// <param name="home">What <c>AIAAS_HOME</c> or the command line says.</param>
+    /// <exception cref="InvalidOperationException">A setting is not acceptable.</exception>
+    public static PlatformOptions FromConfiguration(IConfiguration configuration, string home)
+    {
+        var defaults = new PlatformOptions { Home = home };
+        var settings = configuration.GetSection("AIaaS");
+        return defaults with
+        {
+            ObjectStore = settings[nameof(ObjectStore)] ?? defaults.ObjectStore,
+            MessageQueue = settings[nameof(MessageQueue)] ?? defaults.MessageQueue,
+            TrainingCluster = settings[nameof(TrainingCluster)] ?? defaults.TrainingCluster,
+            TrainingTimeout = settings.GetValue<TimeSpan?>(nameof(TrainingTimeout)) ?? defaults.TrainingTimeout,
+            ModelMemoryBytes = settings.GetValue<long?>(nameof(ModelMemoryBytes)) ?? defaults.ModelMemoryBytes,
+            TrainerPath = settings[nameof(TrainerPath)] ?? defaults.TrainerPath,
+        };
+    }
+
+    /// <summary>A folder for one piece of work, gone once it is disposed.</summary>
+    internal WorkFolder NewWorkFolder() => new(Path.Combine(Home, "work", Guid.NewGuid().ToString("N")));
+}
+
+/// <summary>A folder that is removed with all that lies in it.</summary>
+internal sealed class WorkFolder : IDisposable
+{
+    public WorkFolder(string path)
+    {
+        Path = path;
+        Directory.CreateDirectory(path);
+    }
+
+    public string Path { get; }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(Path))
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using AIaaS.Formats;
+using AIaaS.Platform.Models;
+using AIaaS.Platform.Problems;
+using AIaaS.Serving.Models;
+using ServedModel = AIaaS.Serving.Models.ModelReference;
+
+namespace AIaaS.Platform.Predictions;
+
+/// <summary>Serves registered model versions: finds their files and keeps the loaded ones at hand.</summary>
+public sealed class ModelHost(ModelRegistry registry, ModelServer server)
+{
+    // Versions are immutable, so what was once read of them stays true; the bound is against callers who walk through them all.
+    private const int Capacity = 10_000;
+    private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), ServedModel> _known = new();
+
+    /// <summary>Takes a loaded version for one request; completes synchronously where it is at hand.</summary>
+    /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
+    public ValueTask<ModelLease> AcquireAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+    {
+        if (_known.TryGetValue((tenant, model, version), out var reference))
+        {
+            var acquiring = server.AcquireAsync(reference, cancellationToken);
+            return acquiring.IsCompletedSuccessfully ? acquiring : ExplainedAsync(acquiring);
+        }
+
+        return FindAndAcquireAsync(tenant, model, version, cancellationToken);
+    }
+
+    /// <summary>Loads a version and runs it once, so that its first request finds it ready.</summary>
+    /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
+    public async Task WarmUpAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+        => (await AcquireAsync(tenant, model, version, cancellationToken)).Dispose();
+
+    private async ValueTask<ModelLease> FindAndAcquireAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+    {
+        var registered = (await registry.GetVersionAsync(tenant, model, version, cancellationToken)).Value;
+        var reference = new ServedModel($"{tenant}/{model}", version, registered.Sha256);
+        if (_known.Count < Capacity)
+        {
+            _known[(tenant, model, version)] = reference;
+        }
+
+        return await ExplainedAsync(server.AcquireAsync(reference, cancellationToken));
+    }
+
+    private static async ValueTask<ModelLease> ExplainedAsync(ValueTask<ModelLease> acquiring)
+    {
+        try
+        {
+            return await acquiring;
+        }
+        catch (ModelLoadException failure)
+        {
+            var (_, model) = RegistryModelSource.Split(failure.Model);
+            throw new ProblemException(Problem.Unavailable, $"The model '{model}' version {failure.Model.Version} cannot be loaded. Deploy another version.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(10),
+            };
+        }
+    }
+}
+
+/// <summary>Gives the model server the files of the registry.</summary>
+internal sealed class RegistryModelSource(ModelRegistry registry) : IModelSource
+{
+    public async Task<ModelContent> OpenAsync(ServedModel model, CancellationToken cancellationToken)
+    {
+        var (tenant, name) = Split(model);
+        ModelSignature signature;
+        await using (var content = await registry.OpenFileAsync(tenant, name, model.Version, ModelSignature.FileName, cancellationToken))
+        {
+            signature = await JsonSerializer.DeserializeAsync<ModelSignature>(content.Stream, JsonDefaults.Options, cancellationToken)
+                ?? throw new InvalidDataException("The signature holds null.");
+        }
+
+        var file = await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken);
+        return new ModelContent(signature, file.Stream);
+    }
+
+    internal static (string Tenant, string Model) Split(ServedModel model)
+    {
+        var slash = model.Id.IndexOf('/', StringComparison.Ordinal);
+        return (model.Id[..slash], model.Id[(slash + 1)..]);
+    }
+}

@@ -1,0 +1,242 @@
+namespace AIaaS.Serving.Models;
+
+/// <summary>
+/// Keeps models in memory: loads each once however many requests ask for it, checks its SHA-256, runs it once before it is
+/// used, and drops the least recently used ones to stay within a byte budget. Safe for concurrent use.
+/// </summary>
+public sealed class ModelServer(IModelSource source, ModelServerOptions options, TimeProvider timeProvider) : IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ModelReference, Entry> _entries = [];
+    private readonly LinkedList<Entry> _leastRecentFirst = [];
+    private readonly Queue<Entry> _failures = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private long _bytes;
+    private long _loads;
+    private long _loadFailures;
+    private long _evictions;
+    private bool _isDisposed;
+
+    /// <summary>Gives a model, loading it first where it is not in memory.</summary>
+    /// <param name="reference">The model.</param>
+    /// <param name="cancellationToken">Ends the wait; a load that others may wait for goes on.</param>
+    /// <exception cref="ModelLoadException">It cannot be loaded, or could not be a moment ago.</exception>
+    public ValueTask<ModelLease> AcquireAsync(ModelReference reference, CancellationToken cancellationToken)
+    {
+        Entry entry;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_entries.TryGetValue(reference, out var found) && !IsExpired(found))
+            {
+                if (found.Model is { } model)
+                {
+                    MarkUsed(found);
+                    model.Retain();
+                    return new(new ModelLease(model));
+                }
+
+                if (found.Failure is { } failure)
+                    return ValueTask.FromException<ModelLease>(new ModelLoadException(reference, failure.Reason, failure.InnerException));
+                entry = found;
+            }
+            else
+            {
+                ForgetExpiredFailures();
+                entry = new(reference);
+                _entries[reference] = entry;
+                // Not the caller's token: whoever gives up waiting must not fail the others.
+                entry.Loading = Task.Run(() => LoadAsync(entry));
+            }
+
+            entry.Waiters++;
+        }
+
+        return WaitAsync(entry, cancellationToken);
+    }
+
+    /// <summary>Drops a model from memory, for instance one that was deleted; requests that hold it are not disturbed.</summary>
+    /// <returns>False where it was not loaded.</returns>
+    public bool Remove(ModelReference reference)
+    {
+        LoadedModel? removed = null;
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(reference, out var entry) && entry.Model is not null)
+                removed = Detach(entry);
+        }
+
+        removed?.Release();
+        return removed is not null;
+    }
+
+    public ModelServerStatistics GetStatistics()
+    {
+        lock (_lock)
+            return new(_leastRecentFirst.Count, _bytes, _loads, _loadFailures, _evictions);
+    }
+
+    /// <summary>Stops loads and drops all models; those that are leased live until their leases are disposed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] loading;
+        lock (_lock)
+        {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
+            loading = [.. _entries.Values.Select(e => e.Loading).Where(t => !t.IsCompleted)];
+        }
+
+        await _stopping.CancelAsync();
+        // A load that ends now has told its waiters how; nobody is left to tell here.
+        await Task.WhenAll(loading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        List<LoadedModel> removed = [];
+        lock (_lock)
+        {
+            while (_leastRecentFirst.First is { } node)
+                removed.Add(Detach(node.Value));
+            _entries.Clear();
+            _failures.Clear();
+        }
+
+        removed.ForEach(m => m.Release());
+        _stopping.Dispose();
+    }
+
+    private async ValueTask<ModelLease> WaitAsync(Entry entry, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var model = await entry.Loading.WaitAsync(cancellationToken);
+            lock (_lock)
+            {
+                // While somebody waits the entry is not evicted, but it may have been removed or the server disposed.
+                if (entry.Model is null)
+                    throw new ModelLoadException(entry.Reference, "it was removed while it was being loaded.");
+                model.Retain();
+                return new(model);
+            }
+        }
+        finally
+        {
+            lock (_lock)
+                entry.Waiters--;
+        }
+    }
+
+    private async Task<LoadedModel> LoadAsync(Entry entry)
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(options.LoadTimeout, timeProvider);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
+            LoadedModel model;
+            try
+            {
+                model = await LoadedModel.LoadAsync(source, entry.Reference, options.MemoryBudgetBytes, either.Token);
+            }
+            catch (Exception e) when (timeout.IsCancellationRequested && e is not ModelLoadException)
+            {
+                throw new ModelLoadException(entry.Reference, $"it took longer than {options.LoadTimeout.TotalSeconds:0} seconds.", e);
+            }
+
+            Keep(entry, model);
+            return model;
+        }
+        catch (Exception e)
+        {
+            var failure = e as ModelLoadException
+                ?? new ModelLoadException(entry.Reference, _stopping.IsCancellationRequested
+                    ? "the server is stopping."
+                    : "its file could not be read.", e);
+            lock (_lock)
+            {
+                _loadFailures++;
+                entry.Failure = failure;
+                entry.RetryAt = timeProvider.GetUtcNow() + options.FailureRetention;
+                _failures.Enqueue(entry);
+            }
+
+            throw failure;
+        }
+    }
+
+    private void Keep(Entry entry, LoadedModel model)
+    {
+        List<LoadedModel> evicted = [];
+        lock (_lock)
+        {
+            _loads++;
+            entry.Model = model;
+            _bytes += model.Bytes;
+            _leastRecentFirst.AddLast(entry.Node);
+            for (var node = _leastRecentFirst.First; node is not null && _bytes > options.MemoryBudgetBytes;)
+            {
+                var candidate = node.Value;
+                node = node.Next;
+                // Evicting what somebody waits for would make them load it again, possibly for ever.
+                if (candidate == entry || candidate.Waiters > 0)
+                    continue;
+                evicted.Add(Detach(candidate));
+                _evictions++;
+            }
+        }
+
+        evicted.ForEach(m => m.Release());
+    }
+
+    private LoadedModel Detach(Entry entry)
+    {
+        var model = entry.Model!;
+        entry.Model = null;
+        _bytes -= model.Bytes;
+        _leastRecentFirst.Remove(entry.Node);
+        _entries.Remove(entry.Reference);
+        return model;
+    }
+
+    private void MarkUsed(Entry entry)
+    {
+        if (_leastRecentFirst.Last == entry.Node)
+            return;
+        _leastRecentFirst.Remove(entry.Node);
+        _leastRecentFirst.AddLast(entry.Node);
+    }
+
+    private bool IsExpired(Entry entry) => entry.Failure is not null && timeProvider.GetUtcNow() >= entry.RetryAt;
+
+    private void ForgetExpiredFailures()
+    {
+        while (_failures.TryPeek(out var oldest) && IsExpired(oldest))
+        {
+            _failures.Dequeue();
+            if (_entries.TryGetValue(oldest.Reference, out var current) && current == oldest)
+                _entries.Remove(oldest.Reference);
+        }
+    }
+
+    private sealed class Entry
+    {
+        public Entry(ModelReference reference)
+        {
+            Reference = reference;
+            Node = new(this);
+        }
+
+        public ModelReference Reference { get; }
+
+        public LinkedListNode<Entry> Node { get; }
+
+        public Task<LoadedModel> Loading { get; set; } = null!;
+
+        public int Waiters { get; set; }
+
+        public LoadedModel? Model { get; set; }
+
+        public ModelLoadException? Failure { get; set; }
+
+        public DateTimeOffset RetryAt { get; set; }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using AIaaS.Formats;
+
+namespace AIaaS.Serving.Predictions;
+
+/// <summary>Writes the answer of a prediction.</summary>
+internal static class JsonPredictionWriter
+{
+    private static readonly JsonEncodedText RequestId = JsonEncodedText.Encode("requestId");
+    private static readonly JsonEncodedText Model = JsonEncodedText.Encode("model");
+    private static readonly JsonEncodedText Name = JsonEncodedText.Encode("name");
+    private static readonly JsonEncodedText Version = JsonEncodedText.Encode("version");
+    private static readonly JsonEncodedText Predictions = JsonEncodedText.Encode("predictions");
+    private static readonly JsonEncodedText Label = JsonEncodedText.Encode("label");
+    private static readonly JsonEncodedText Probabilities = JsonEncodedText.Encode("probabilities");
+    private static readonly JsonEncodedText Value = JsonEncodedText.Encode("value");
+
+    public static void Write(Utf8JsonWriter writer, in PredictionContext context, PredictionPlan plan, OutputColumn[] outputs, int rows)
+    {
+        writer.WriteStartObject();
+        writer.WriteString(RequestId, context.RequestId);
+        writer.WriteStartObject(Model);
+        writer.WriteString(Name, context.ModelName);
+        writer.WriteNumber(Version, context.ModelVersion);
+        writer.WriteEndObject();
+        writer.WriteStartArray(Predictions);
+        for (var row = 0; row < rows; row++)
+        {
+            writer.WriteStartObject();
+            foreach (var output in outputs)
+                WriteOutput(writer, output, row, plan);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+        writer.Flush();
+    }
+
+    private static void WriteOutput(Utf8JsonWriter writer, OutputColumn output, int row, PredictionPlan plan)
+    {
+        var width = output.Plan.Width;
+        switch (output.Plan.Output.Role)
+        {
+            case OutputRole.Label:
+                writer.WritePropertyName(Label);
+                output.WriteLabel(writer, row, plan);
+                break;
+            case OutputRole.Probabilities:
+                writer.WriteStartObject(Probabilities);
+                for (var i = 0; i < width; i++)
+                {
+                    writer.WritePropertyName(plan.Classes[i].Name);
+                    output.WriteElement(writer, (row * width) + i);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case OutputRole.Value:
+                writer.WritePropertyName(Value);
+                output.WriteElement(writer, row);
+                break;
+            case OutputRole.Other:
+                writer.WritePropertyName(output.Plan.Name);
+                if (width == 1)
+                    output.WriteElement(writer, row);
+                else
+                    WriteNested(writer, output, row * width, width, output.Plan.Tail);
+                break;
+        }
+    }
+
+    private static void WriteNested(Utf8JsonWriter writer, OutputColumn output, int start, int length, ReadOnlySpan<long> shape)
+    {
+        if (shape.IsEmpty)
+        {
+            output.WriteElement(writer, start);
+            return;
+        }
+
+        writer.WriteStartArray();
+        var count = (int)shape[0];
+        for (var i = 0; i < count; i++)
+            WriteNested(writer, output, start + (i * (length / count)), length / count, shape[1..]);
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,31 @@
+namespace AIaaS.Serving.Predictions;
+
+/// <summary>What to do with a feature that the model does not have.</summary>
+public enum UnknownFeaturePolicy
+{
+    /// <summary>Refuse the request and name the features that are meant, perhaps.</summary>
+    Refuse,
+
+    /// <summary>Skip it, whatever its value.</summary>
+    Ignore,
+}
+
+/// <summary>One prediction request, apart from its body.</summary>
+/// <param name="RequestId">Given back as <c>requestId</c>.</param>
+/// <param name="ModelName">Given back as <c>model.name</c>.</param>
+/// <param name="ModelVersion">Given back as <c>model.version</c>.</param>
+/// <param name="UnknownFeatures">The endpoint's setting.</param>
+/// <param name="MaxRows">Most rows of one request.</param>
+public readonly record struct PredictionContext(
+    string RequestId,
+    string ModelName,
+    int ModelVersion,
+    UnknownFeaturePolicy UnknownFeatures = UnknownFeaturePolicy.Refuse,
+    int MaxRows = 10_000);
+
+/// <summary>What one prediction took.</summary>
+/// <param name="Rows">Rows predicted.</param>
+/// <param name="Parse">Reading the request.</param>
+/// <param name="Run">Running the model.</param>
+/// <param name="Write">Writing the answer.</param>
+public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Run, TimeSpan Write);

@@ -1,0 +1,193 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using AIaaS.Formats;
+using AIaaS.Serving.Models;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace AIaaS.Serving.Predictions;
+
+/// <summary>What a signature and its graph say, worked out once per load and checked against each other.</summary>
+internal sealed class PredictionPlan
+{
+    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _featuresByName;
+    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _classesByText;
+
+    private PredictionPlan(ModelSignature signature, FeaturePlan[] features, OutputPlan[] outputs, ClassPlan[] classes)
+    {
+        Signature = signature;
+        Features = features;
+        Outputs = outputs;
+        Classes = classes;
+        _featuresByName = Index(features.Select(f => f.Utf8Name));
+        _classesByText = Index(classes.Select(c => c.Utf8Text));
+    }
+
+    /// <summary>As in the documents, so that a label reads the same everywhere.</summary>
+    public static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
+    public ModelSignature Signature { get; }
+
+    public FeaturePlan[] Features { get; }
+
+    public OutputPlan[] Outputs { get; }
+
+    /// <summary>In the order of the probabilities; empty where there are none.</summary>
+    public ClassPlan[] Classes { get; }
+
+    /// <returns>-1 where the model has no such feature.</returns>
+    public int FindFeature(ReadOnlySpan<byte> utf8Name) => _featuresByName.TryGetValue(utf8Name, out var index) ? index : -1;
+
+    /// <returns>-1 where there is no such class.</returns>
+    public int FindClass(ReadOnlySpan<byte> utf8Text) => _classesByText.TryGetValue(utf8Text, out var index) ? index : -1;
+
+    /// <exception cref="ModelLoadException">The signature is not true of the graph, or asks for what is not served.</exception>
+    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session)
+    {
+        var features = signature.Inputs.Select(f => FeatureOf(f)).ToArray();
+        RefuseDuplicates(features.Select(f => f.Feature.Name), "feature");
+        RefuseDuplicates(features.Select(f => f.Feature.Input), "graph input");
+        if (session.InputMetadata.Keys.FirstOrDefault(i => features.All(f => f.Feature.Input != i)) is { } unfed)
+            throw Refusal($"its signature has no feature for the graph's input '{unfed}'.");
+
+        var classes = (signature.Target?.Classes ?? []).Select(ClassPlan.Of).ToArray();
+        RefuseDuplicates(classes.Select(c => c.Text), "class");
+        if (signature.Outputs.Count == 0)
+            throw Refusal("its signature has no outputs.");
+        var outputs = Measure(signature.Outputs.Select(OutputOf).ToArray());
+        RefuseDuplicates(outputs.Select(o => o.Output.Role == OutputRole.Other ? o.Output.Name : o.Output.Role.ToString()), "output");
+        foreach (var output in outputs)
+        {
+            if (output.Output.Role == OutputRole.Probabilities && output.Width != classes.Length)
+                throw Refusal($"its output '{output.Output.Name}' gives {output.Width} probabilities for {classes.Length} classes.");
+            if (output.Output.Role is OutputRole.Label or OutputRole.Value && output.Width != 1)
+                throw Refusal($"its output '{output.Output.Name}' gives {output.Width} values for each row instead of one.");
+        }
+
+        return new(signature, features, outputs, classes);
+
+        ModelLoadException Refusal(string reason) => new(reference, reason);
+
+        void RefuseDuplicates(IEnumerable<string> names, string what)
+        {
+            if (names.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Skip(1).Any()) is { } twice)
+                throw Refusal($"its signature has the {what} '{twice.Key}' twice.");
+        }
+
+        FeaturePlan FeatureOf(ModelFeature feature)
+        {
+            if (!session.InputMetadata.TryGetValue(feature.Input, out var input))
+                throw Refusal($"its graph has no input '{feature.Input}' for the feature '{feature.Name}'.");
+            var type = ElementTypeOf(feature.Type);
+            if (!input.IsTensor || input.ElementDataType != type)
+                throw Refusal($"its graph takes '{feature.Input}' as {Describe(input)}, its signature gives it as {feature.Type}.");
+            if (input.Dimensions is not ([-1] or [-1, 1 or -1]))
+                throw Refusal($"its graph takes '{feature.Input}' in the shape [{string.Join(", ", input.Dimensions)}]; a feature has the shape [rows, 1].");
+            return new(feature, type, input.Dimensions.Length);
+        }
+
+        OutputPlan OutputOf(ModelOutput output)
+        {
+            if (!session.OutputMetadata.TryGetValue(output.Name, out var given))
+                throw Refusal($"its graph has no output '{output.Name}'.");
+            var type = ElementTypeOf(output.Type);
+            if (!given.IsTensor || given.ElementDataType != type)
+                throw Refusal($"its graph gives '{output.Name}' as {Describe(given)}, its signature says {output.Type}.");
+            return new(output, type, []);
+        }
+
+        // Graphs seldom declare all dimensions of their outputs; running two rows shows them, and that rows stay apart.
+        OutputPlan[] Measure(OutputPlan[] outputs)
+        {
+            const int Rows = 2;
+            var rows = new RowBuffer(features);
+            for (var row = 0; row < Rows; row++)
+                rows.AddExample();
+            using var runOptions = new RunOptions();
+            var inputs = rows.CreateValues();
+            try
+            {
+                using var results = session.Run(runOptions, [.. features.Select(f => f.Feature.Input)], inputs, [.. outputs.Select(o => o.Output.Name)]);
+                return [.. outputs.Select((output, i) =>
+                {
+                    var shape = results[i].GetTensorTypeAndShape().Shape;
+                    return shape is [Rows, .. var tail]
+                        ? output with { Tail = tail }
+                        : throw Refusal($"its output '{output.Output.Name}' has the shape [{string.Join(", ", shape)}] for {Rows} rows; the first dimension must be the rows.");
+                })];
+            }
+            finally
+            {
+                foreach (var input in inputs)
+                    input.Dispose();
+            }
+        }
+    }
+
+    private static string Describe(NodeMetadata node) => node.IsTensor ? $"a tensor of {node.ElementDataType}" : $"{node.OnnxValueType}";
+
+    private static TensorElementType ElementTypeOf(TensorType type) => type switch
+    {
+        TensorType.Float32 => TensorElementType.Float,
+        TensorType.Float64 => TensorElementType.Double,
+        TensorType.Int32 => TensorElementType.Int32,
+        TensorType.Int64 => TensorElementType.Int64,
+        TensorType.Bool => TensorElementType.Bool,
+        TensorType.String => TensorElementType.String,
+        TensorType.Uint8 => TensorElementType.UInt8,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+    };
+
+    private static Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> Index(IEnumerable<byte[]> names)
+    {
+        var index = new Dictionary<byte[], int>(Utf8Comparer.Instance);
+        foreach (var name in names)
+            index.Add(name, index.Count);
+        return index.GetAlternateLookup<ReadOnlySpan<byte>>();
+    }
+}
+
+/// <param name="Feature">The feature.</param>
+/// <param name="ElementType">Element type of its graph input.</param>
+/// <param name="Rank">1 for an input of shape [rows], 2 for [rows, 1].</param>
+internal sealed record FeaturePlan(ModelFeature Feature, TensorElementType ElementType, int Rank)
+{
+    public byte[] Utf8Name { get; } = Encoding.UTF8.GetBytes(Feature.Name);
+
+    public long[] ShapeOf(int rows) => Rank == 1 ? [rows] : [rows, 1];
+}
+
+/// <param name="Output">The output.</param>
+/// <param name="ElementType">Its element type.</param>
+/// <param name="Tail">Its shape after the rows.</param>
+internal sealed record OutputPlan(ModelOutput Output, TensorElementType ElementType, long[] Tail)
+{
+    public JsonEncodedText Name { get; } = JsonEncodedText.Encode(Output.Name, PredictionPlan.Encoder);
+
+    /// <summary>Elements per row.</summary>
+    public int Width => (int)Tail.Aggregate(1L, (product, length) => checked(product * length));
+
+    public long[] ShapeOf(int rows) => [rows, .. Tail];
+}
+
+/// <summary>A class of a classification.</summary>
+/// <param name="Value">As JSON of the target column's type.</param>
+/// <param name="Text">Its string form.</param>
+internal sealed record ClassPlan(JsonElement Value, string Text)
+{
+    public byte[] Utf8Text { get; } = Encoding.UTF8.GetBytes(Text);
+
+    /// <summary>The string form as a property name.</summary>
+    public JsonEncodedText Name { get; } = JsonEncodedText.Encode(Text, PredictionPlan.Encoder);
+
+    /// <summary>The value as it is written.</summary>
+    public byte[] Json { get; } = Value.ValueKind == JsonValueKind.String
+        ? Encoding.UTF8.GetBytes($"\"{JsonEncodedText.Encode(Text, PredictionPlan.Encoder)}\"")
+        : Encoding.UTF8.GetBytes(Value.GetRawText());
+
+    public bool IsNumber => Value.ValueKind == JsonValueKind.Number;
+
+    public static ClassPlan Of(JsonElement value) =>
+        new(value, value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText());
+}

@@ -1,0 +1,97 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace AIaaS.Serving.Predictions;
+
+/// <summary>The rows of one request as columns in the memory that the model reads.</summary>
+internal sealed class RowBuffer
+{
+    private const int InitialCapacity = 16;
+
+    private readonly Utf8Arena _texts = new();
+    private readonly int[] _lastGiven;
+    private int _given;
+    private int _capacity;
+
+    public RowBuffer(IEnumerable<FeaturePlan> features)
+    {
+        Columns = [.. features.Select(f => InputColumn.Create(f, _texts))];
+        _lastGiven = new int[Columns.Length];
+    }
+
+    public InputColumn[] Columns { get; }
+
+    /// <summary>Complete rows.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Changes whenever the columns move in memory.</summary>
+    public int Generation { get; private set; }
+
+    /// <summary>Memory held, in bytes.</summary>
+    public long Bytes => ((long)_capacity * Columns.Sum(c => c.ElementBytes)) + _texts.Capacity;
+
+    public void Clear()
+    {
+        Rows = 0;
+        _texts.Clear();
+        Array.Clear(_lastGiven);
+    }
+
+    public void BeginRow()
+    {
+        if (Rows == _capacity)
+        {
+            _capacity = Math.Max(InitialCapacity, 2 * _capacity);
+            foreach (var column in Columns)
+                column.Resize(_capacity);
+            Generation++;
+        }
+
+        _given = 0;
+    }
+
+    /// <summary>Notes that the current row gives a feature.</summary>
+    /// <returns>False where the row has given it before.</returns>
+    public bool TryGive(int feature)
+    {
+        if (_lastGiven[feature] == Rows + 1)
+            return false;
+        _lastGiven[feature] = Rows + 1;
+        _given++;
+        return true;
+    }
+
+    public void EndRow()
+    {
+        for (var i = 0; _given < Columns.Length && i < Columns.Length; i++)
+        {
+            if (_lastGiven[i] == Rows + 1)
+                continue;
+            Columns[i].SetMissing(Rows);
+            _given++;
+        }
+
+        Rows++;
+    }
+
+    /// <summary>Adds a row as the signature's examples have it.</summary>
+    public void AddExample()
+    {
+        BeginRow();
+        foreach (var column in Columns)
+            column.SetExample(Rows);
+        Rows++;
+    }
+
+    /// <summary>Makes tensors over the columns; to be disposed, and made anew when <see cref="Generation"/> has changed.</summary>
+    public OrtValue[] CreateValues()
+    {
+        var values = new OrtValue[Columns.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = Columns[i].CreateValue(Rows);
+            Columns[i].Fill(values[i], Rows);
+        }
+
+        return values;
+    }
+}

@@ -1,0 +1,38 @@
+namespace AIaaS.Serving.Predictions;
+
+/// <summary>Keeps as many workspaces as can be at work at a time.</summary>
+internal sealed class WorkspacePool(Func<PredictionWorkspace> create) : IDisposable
+{
+    private readonly PredictionWorkspace?[] _idle = new PredictionWorkspace?[2 * Environment.ProcessorCount];
+
+    public PredictionWorkspace Rent()
+    {
+        for (var i = 0; i < _idle.Length; i++)
+        {
+            if (_idle[i] is not null && Interlocked.Exchange(ref _idle[i], null) is { } workspace)
+                return workspace;
+        }
+
+        return create();
+    }
+
+    public void Return(PredictionWorkspace workspace)
+    {
+        if (workspace.IsReusable)
+        {
+            for (var i = 0; i < _idle.Length; i++)
+            {
+                if (_idle[i] is null && Interlocked.CompareExchange(ref _idle[i], workspace, null) is null)
+                    return;
+            }
+        }
+
+        workspace.Dispose();
+    }
+
+    public void Dispose()
+    {
+        for (var i = 0; i < _idle.Length; i++)
+            Interlocked.Exchange(ref _idle[i], null)?.Dispose();
+    }
+}

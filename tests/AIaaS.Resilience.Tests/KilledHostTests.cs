@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using AIaaS.Tests;
+
+namespace AIaaS.Resilience.Tests;
+
+/// <summary>A host that is killed at any instant goes on where it was when it is started again.</summary>
+public sealed class KilledHostTests
+{
+    [Theory]
+    [InlineData("prepare")]
+    [InlineData("train")]
+    [InlineData("register")]
+    [InlineData("deploy")]
+    public async Task A_host_killed_in_a_stage_completes_the_run_once_when_started_again(string stage)
+    {
+        using var homes = new Homes();
+        await using (var first = await homes.StartAsync())
+        {
+            homes.Drop("default/penguins/penguins.csv");
+            Assert.True(await Homes.AwaitStageAsync(first, "penguins", stage));
+            await first.KillAsync();
+        }
+
+        await using var second = await homes.StartAsync();
+        await Homes.AssertCompletedOnceAsync(second, "penguins");
+    }
+
+    // The instants spread over what a run takes here; the seed makes each repeatable but for the machine's own pace.
+    public static TheoryData<int> Seeds => new(Enumerable.Range(1, Homes.Long ? 40 : 3));
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task A_host_killed_again_and_again_at_random_instants_completes_the_run_once(int seed)
+    {
+        var random = new Random(seed);
+        using var homes = new Homes();
+        for (var kill = 0; kill < 3; kill++)
+        {
+            await using var host = await homes.StartAsync();
+            if (kill == 0)
+            {
+                homes.Drop("default/penguins/penguins.csv");
+            }
+
+            await Task.Delay(random.Next(0, 4000));
+            await host.KillAsync();
+        }
+
+        await using var last = await homes.StartAsync();
+        await Homes.AssertCompletedOnceAsync(last, "penguins");
+    }
+
+    [Fact]
+    public async Task A_file_dropped_while_the_host_is_down_is_found()
+    {
+        using var homes = new Homes();
+        homes.Drop("default/penguins/penguins.csv");
+
+        await using var host = await homes.StartAsync();
+
+        await Homes.AssertCompletedOnceAsync(host, "penguins");
+    }
+
+    [Fact]
+    public async Task A_run_is_not_repeated_by_a_restart()
+    {
+        using var homes = new Homes();
+        await using (var first = await homes.StartAsync())
+        {
+            homes.Drop("default/penguins/penguins.csv");
+            await Homes.AssertCompletedOnceAsync(first, "penguins");
+            await first.KillAsync();
+        }
+
+        await using var second = await homes.StartAsync();
+        homes.Drop("default/others/penguins.csv");
+        await Homes.AssertCompletedOnceAsync(second, "others");
+        await Homes.AssertCompletedOnceAsync(second, "penguins");
+    }
+
+    [Fact]
+    public async Task A_killed_host_leaves_no_trainer_behind()
+    {
+        using var homes = new Homes();
+        await using var host = await homes.StartAsync();
+        homes.Drop("default/penguins/penguins.csv");
+        await Homes.AwaitStageAsync(host, "penguins", "train");
+
+        await host.KillAsync();
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (ProcessesNaming(homes.Home).Any())
+        {
+            await Task.Delay(100, patience.Token);
+        }
+    }
+
+    private static IEnumerable<int> ProcessesNaming(string folder)
+    {
+        foreach (var process in Process.GetProcesses())
+        {
+            using (process)
+            {
+                string command;
+                try
+                {
+                    command = File.ReadAllText($"/proc/{process.Id}/cmdline");
+                }
+                catch (IOException)
+                {
+                    continue;
+                }
+
+                if (process.Id != Environment.ProcessId && command.Contains(folder, StringComparison.Ordinal))
+                {
+                    yield return process.Id;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
+
+namespace AIaaS.Serving.Tests;
+
+/// <summary>A model that is served, and requests to it.</summary>
+internal sealed class PredictionClient : IAsyncDisposable
+{
+    private static readonly PredictionContext Context = new("request-1", "penguins", 7);
+
+    private readonly ModelServer _server;
+    private readonly Predictor _predictor = new(TimeProvider.System);
+
+    private PredictionClient(ModelServer server, ModelLease lease) => (_server, Lease) = (server, lease);
+
+    public ModelLease Lease { get; }
+
+    public static async Task<PredictionClient> StartAsync(TestModel model)
+    {
+        var source = new FileModelSource();
+        var server = new ModelServer(source, new(), TimeProvider.System);
+        return new(server, await server.AcquireAsync(source.Add(model), CancellationToken.None));
+    }
+
+    public async Task<JsonElement> PredictAsync(string body, UnknownFeaturePolicy unknown = UnknownFeaturePolicy.Refuse, int maxRows = 1000)
+    {
+        var response = new ArrayBufferWriter<byte>();
+        await PredictAsync(new(Encoding.UTF8.GetBytes(body)), response, unknown, maxRows);
+        return JsonDocument.Parse(response.WrittenMemory).RootElement;
+    }
+
+    public ValueTask<PredictionSummary> PredictAsync(
+        ReadOnlySequence<byte> body, IBufferWriter<byte> response, UnknownFeaturePolicy unknown = UnknownFeaturePolicy.Refuse, int maxRows = 1000) =>
+        _predictor.PredictAsync(Lease, body, response, Context with { UnknownFeatures = unknown, MaxRows = maxRows }, CancellationToken.None);
+
+    /// <summary>The predictions alone.</summary>
+    public async Task<JsonElement[]> PredictRowsAsync(string rows) =>
+        [.. (await PredictAsync($"{{\"rows\":[{rows}]}}")).GetProperty("predictions").EnumerateArray()];
+
+    public async Task<PredictionRequestException> RefuseAsync(string body, int maxRows = 1000) =>
+        await Assert.ThrowsAsync<PredictionRequestException>(() => PredictAsync(body, maxRows: maxRows));
+
+    public async ValueTask DisposeAsync()
+    {
+        Lease.Dispose();
+        await _server.DisposeAsync();
+    }
+}

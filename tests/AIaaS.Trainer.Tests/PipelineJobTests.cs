@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+using AIaaS.Formats;
+
+namespace AIaaS.Trainer.Tests;
+
+/// <summary>Preparation and training as jobs of the genuine program.</summary>
+public sealed class PipelineJobTests : IDisposable
+{
+    private readonly TrainerJob _preparation = new();
+    private readonly TrainerJob _training = new();
+
+    public void Dispose()
+    {
+        _preparation.Dispose();
+        _training.Dispose();
+    }
+
+    [Fact]
+    public async Task A_table_is_prepared_and_a_model_trained_from_it()
+    {
+        Assert.Equal(JobExitCode.Succeeded, await PrepareAsync(Table(200)));
+        Assert.Equal(
+            ["data.parquet", "profile.json", "quality.json", "quarantine.jsonl", "schema.json"],
+            _preparation.Result!.Artifacts.Select(artifact => artifact.Path));
+
+        Assert.Equal(JobExitCode.Succeeded, await TrainAsync("kind"));
+
+        Assert.Equal(["card.json", "metrics.json", "model.onnx", "signature.json"], _training.Result!.Artifacts.Select(artifact => artifact.Path));
+        var metrics = JsonSerializer.Deserialize<ModelMetrics>(await File.ReadAllTextAsync(_training["outputs/metrics.json"]), JsonDefaults.Options)!;
+        Assert.True(metrics.Holdout["accuracy"] > 0.95, $"accuracy {metrics.Holdout["accuracy"]}");
+        Assert.Contains("\"percent\":100", await File.ReadAllTextAsync(LastProgress(_training)), StringComparison.Ordinal);
+        Assert.Contains("\"percent\":100", await File.ReadAllTextAsync(LastProgress(_preparation)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_target_fails_with_what_there_is()
+    {
+        await PrepareAsync(Table(50));
+
+        Assert.Equal(JobExitCode.Failed, await TrainAsync("absent"));
+
+        Assert.Contains("'absent'", _training.Result!.Error!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_empty_file_fails_its_preparation()
+    {
+        Assert.Equal(JobExitCode.Failed, await PrepareAsync(""));
+
+        Assert.Equal("The data cannot be used", _preparation.Result!.Error!.Title);
+        Assert.Empty(_preparation.Result.Artifacts);
+    }
+
+    [Fact]
+    public async Task Training_without_its_data_names_the_input()
+    {
+        _training.Described(Job(JobKind.Train, [], new TrainParameters { Model = "m", Target = "kind", Task = LearningTask.Classification }));
+
+        Assert.Equal(JobExitCode.Failed, await _training.RunAsync());
+
+        Assert.Contains("needs the input 'data'", _training.Result!.Error!.Detail, StringComparison.Ordinal);
+    }
+
+    private Task<int> PrepareAsync(string table)
+    {
+        Directory.CreateDirectory(_preparation["inputs"]);
+        File.WriteAllText(_preparation["inputs/table.csv"], table);
+        _preparation.Described(Job(JobKind.Prepare, new() { ["table"] = "inputs/table.csv" }, new PrepareParameters()));
+        return _preparation.RunAsync();
+    }
+
+    private Task<int> TrainAsync(string target)
+    {
+        Directory.CreateDirectory(_training["inputs"]);
+        var inputs = new Dictionary<string, string> { ["data"] = "inputs/data.parquet", ["schema"] = "inputs/schema.json", ["profile"] = "inputs/profile.json" };
+        foreach (var path in inputs.Values)
+            File.Copy(_preparation[path.Replace("inputs", "outputs", StringComparison.Ordinal)], _training[path]);
+        _training.Described(Job(JobKind.Train, inputs, new TrainParameters { Model = "m", Target = target, Task = LearningTask.Classification }));
+        return _training.RunAsync();
+    }
+
+    private static JobDescription Job<T>(JobKind kind, Dictionary<string, string> inputs, T parameters) => new()
+    {
+        Kind = kind,
+        Id = "job",
+        Tenant = "default",
+        Run = "run",
+        Inputs = inputs,
+        Limits = new JobLimits(Cpu: 1, MemoryMb: 2048),
+        Parameters = JsonSerializer.SerializeToElement(parameters, JsonDefaults.Options),
+    };
+
+    private static string LastProgress(TrainerJob job) => Directory.GetFiles(job["outputs/progress"]).Order(StringComparer.Ordinal).Last();
+
+    /// <summary>Two kinds that one measure tells apart.</summary>
+    private static string Table(int rows)
+    {
+        var random = new Random(1);
+        var lines = Enumerable.Range(0, rows).Select(row => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(row % 2 == 0 ? 3 : -3) + random.NextDouble():F3},{random.NextDouble():F3},{(row % 2 == 0 ? "left" : "right")}"));
+        return "length,noise,kind\n" + string.Join('\n', lines) + "\n";
+    }
+}
