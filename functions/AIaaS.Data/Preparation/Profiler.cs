@@ -134,8 +134,15 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
 
     private void AddTopValues(int[] batch, ColumnSummary[] columns, CancellationToken cancellationToken)
     {
+        string source = table.Table;
+        if (table.Columns.Count > Batch)
+        {
+            // A reference to a table costs by its width, and there is one for each column.
+            source = "slice";
+            connection.Execute($"CREATE OR REPLACE TABLE slice AS SELECT {string.Join(", ", batch.Select(i => Invariant($"c{i}")))} FROM {table.Table}", cancellationToken);
+        }
         string sql = string.Join(" UNION ALL ", batch.Select(i => Invariant(
-            $"(SELECT {i} AS i, left(c{i}::VARCHAR, {LongestValue}) AS v, count(*) AS n FROM {table.Table} WHERE c{i} IS NOT NULL GROUP BY c{i} ORDER BY n DESC, c{i} LIMIT {MostTopValues})")));
+            $"(SELECT {i} AS i, left(c{i}::VARCHAR, {LongestValue}) AS v, count(*) AS n FROM {source} WHERE c{i} IS NOT NULL GROUP BY c{i} ORDER BY n DESC, c{i} LIMIT {MostTopValues})")));
         var lists = batch.ToDictionary(i => i, _ => new List<ValueCount>());
         using (DuckDbResult result = connection.Query(sql, cancellationToken))
         {

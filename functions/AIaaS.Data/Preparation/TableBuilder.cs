@@ -99,7 +99,9 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
             {
                 "DOUBLE" or "FLOAT" => (string[])
                 [
-                    Invariant($"count(*) FILTER (isfinite(c{i}) AND (c{i} <> trunc(c{i}) OR abs(c{i}) >= 9007199254740992))"),
+                    source.Columns[i].WrittenAsInteger
+                        ? Invariant($"count(*) FILTER (isfinite(c{i}) AND (c{i} <> trunc(c{i}) OR abs(c{i}) >= 9007199254740992))")
+                        : "0",
                     Invariant($"count(*) FILTER (NOT isfinite(c{i}))"),
                 ],
                 // The reader took exact words for missing away; blanks around them hid the others.
