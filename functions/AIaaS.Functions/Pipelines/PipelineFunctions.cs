@@ -30,7 +30,7 @@ public sealed record RunRequest
 }
 
 /// <summary>Pipelines: defined in YAML or JSON, and run by hand.</summary>
-public sealed class PipelineFunctions(PipelineService pipelines, RunService runs)
+public sealed class PipelineFunctions(PipelineService pipelines, RunService runs, IdempotencyKeys idempotency)
 {
     private const int LargestDefinition = 64 << 10;
 
@@ -99,11 +99,19 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
     {
         var tenant = request.Tenant();
         await pipelines.GetAsync(tenant, Names.Require(pipeline, "pipeline"), request.Aborted());
+        var idempotencyKey = request.ReadIdempotencyKey();
         var asked = request.ContentLength is 0 or null && !request.Headers.ContainsKey("Transfer-Encoding")
-            ? new RunRequest()
-            : await request.ReadJsonAsync<RunRequest>(request.Aborted());
-        var dataset = asked.Dataset is null ? pipeline : Names.Require(asked.Dataset, "dataset");
-        var ticket = await runs.RequestAsync(tenant, pipeline, dataset, runs.NewId(), "asked for by request", request.Aborted());
+            ? new JsonBody<RunRequest>(new RunRequest(), "")
+            : await request.ReadJsonWithDigestAsync<RunRequest>(request.Aborted());
+        var dataset = asked.Value.Dataset is null ? pipeline : Names.Require(asked.Value.Dataset, "dataset");
+        var id = runs.NewId();
+        if (idempotencyKey is not null)
+        {
+            // The same key asks for the same run again, which may have begun or ended by now.
+            id = (await idempotency.ClaimAsync(tenant, $"start-run/{pipeline}", idempotencyKey, asked.Digest, id, request.Aborted())).Resource;
+        }
+
+        var ticket = await runs.RequestAsync(tenant, pipeline, dataset, id, "asked for by request", request.Aborted());
         await client.ScheduleAsync(tenant, ticket, request.Aborted());
         return RunReply.Accepted(ticket.Run);
     }

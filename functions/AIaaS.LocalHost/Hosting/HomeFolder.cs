@@ -33,11 +33,14 @@ public sealed class HomeFolder : IDisposable
         var full = System.IO.Path.GetFullPath(path);
         try
         {
-            Directory.CreateDirectory(full);
-            if (!OperatingSystem.IsWindows())
+            if (OperatingSystem.IsWindows())
             {
-                // Private data lies below: nobody but its owner looks in.
-                File.SetUnixFileMode(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                Directory.CreateDirectory(full);
+            }
+            else
+            {
+                // Private data lies below: nobody but its owner looks in. A folder that exists stays as its owner set it.
+                Directory.CreateDirectory(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
 
             // An exclusive handle: let go by the operating system even where the host is killed.

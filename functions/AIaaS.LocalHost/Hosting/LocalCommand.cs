@@ -89,7 +89,7 @@ public static class LocalCommand
             await app.WaitForShutdownAsync(cancellationToken);
             return 0;
         }
-        catch (Exception refusal) when (refusal is StartRefusedException or InvalidOperationException or InvalidDataException)
+        catch (StartRefusedException refusal)
         {
             await Console.Error.WriteLineAsync(refusal.Message);
             return 1;
@@ -113,13 +113,21 @@ public static class LocalCommand
         // A start that fails is told in our own words; a service that fails later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical);
         builder.Services.AddTriggers(home);
-        var security = SecurityOptions.FromConfiguration(builder.Configuration, local: true);
-        var adminKey = await AdminKeyFile.EnsureAsync(home.AdminKeyFile, cancellationToken);
-        compose(
-            builder,
-            PlatformOptions.FromConfiguration(builder.Configuration, home.Path),
-            security with { BootstrapKeyHashes = [.. security.BootstrapKeyHashes, adminKey] });
-        return builder.Build();
+        try
+        {
+            var security = SecurityOptions.FromConfiguration(builder.Configuration, local: true);
+            var adminKey = await AdminKeyFile.EnsureAsync(home.AdminKeyFile, cancellationToken);
+            compose(
+                builder,
+                PlatformOptions.FromConfiguration(builder.Configuration, home.Path),
+                security with { BootstrapKeyHashes = [.. security.BootstrapKeyHashes, adminKey] });
+            return builder.Build();
+        }
+        catch (Exception unacceptable) when (unacceptable is InvalidOperationException or InvalidDataException)
+        {
+            // A setting, or the key file; the message says which and what to do.
+            throw new StartRefusedException(unacceptable.Message);
+        }
     }
 
     private static async Task StartAsync(WebApplication app, int port, CancellationToken cancellationToken)

@@ -22,7 +22,10 @@ public sealed record TrainingJob
 }
 
 /// <summary>Names one job everywhere.</summary>
-public readonly record struct TrainingJobId(string Tenant, string Run, string Job);
+public readonly record struct TrainingJobId(string Tenant, string Run, string Job)
+{
+    public override string ToString() => $"{Tenant}/{Run}/{Job}";
+}
 
 public enum TrainingJobState
 {
