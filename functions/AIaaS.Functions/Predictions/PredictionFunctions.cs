@@ -16,10 +16,7 @@ public sealed class PredictionFunctions(PredictionService predictions)
 {
     private const long LargestRequest = 16 << 20;
 
-    /// <remarks>
-    /// Reads from the request's own buffers and writes into the response's. The answer is written here and not by an
-    /// <see cref="IResult"/>, which the host runs after the middleware, where a refusal would no longer be explained.
-    /// </remarks>
+    /// <remarks>Reads from the request's own buffers and writes into the response's, with nothing in between.</remarks>
     [Function("Predict")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
