@@ -3,8 +3,10 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using AIaaS.Formats;
+using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace AIaaS.Platform.Pipelines;
@@ -24,11 +26,11 @@ public static class PipelineReader
         try
         {
             var stream = new YamlStream();
-            stream.Load(new StringReader(text));
+            stream.Load(new ShallowParser(new Parser(new StringReader(text))));
             tree = stream.Documents switch
             {
                 [] => new JsonObject(),
-                [var only] => ToJson(only.RootNode, depth: 0),
+                [var only] => ToJson(only.RootNode),
                 _ => throw new ProblemException(Problem.MalformedBody, "A pipeline is one YAML document; this holds several."),
             };
         }
@@ -48,28 +50,20 @@ public static class PipelineReader
         }
         catch (JsonException error)
         {
-            var field = error.Path?.TrimStart('$', '.');
-            var detail = error.Message.Contains("could not be mapped", StringComparison.Ordinal)
-                ? $"A pipeline of this version has no field '{field}'."
-                : $"'{field}' has a value of the wrong kind.";
-            throw new ProblemException(Problem.InvalidValue, detail) { Field = field };
+            var explained = JsonDiagnosis.Explain(JsonSerializer.SerializeToUtf8Bytes(tree), typeof(PipelineDefinition), Strict, error);
+            throw new ProblemException(Problem.InvalidValue, explained.Message) { Field = explained.Field };
         }
     }
 
-    private static JsonNode? ToJson(YamlNode node, int depth)
+    private static JsonNode? ToJson(YamlNode node) => node switch
     {
-        const int deepest = 16;
-        return node switch
-        {
-            _ when depth > deepest => throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {deepest} levels."),
-            // An alias can make a small text an endless one.
-            _ when node.Anchor != AnchorName.Empty => throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases."),
-            YamlMappingNode mapping => new JsonObject(mapping.Select(pair => KeyValuePair.Create(KeyOf(pair.Key), ToJson(pair.Value, depth + 1)))),
-            YamlSequenceNode sequence => new JsonArray([.. sequence.Select(item => ToJson(item, depth + 1))]),
-            YamlScalarNode scalar => ToJson(scalar),
-            _ => throw new ProblemException(Problem.MalformedBody, "A pipeline holds mappings, lists and scalars only."),
-        };
-    }
+        // An alias can make a small text an endless one.
+        _ when node.Anchor != AnchorName.Empty => throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases."),
+        YamlMappingNode mapping => new JsonObject(mapping.Select(pair => KeyValuePair.Create(KeyOf(pair.Key), ToJson(pair.Value)))),
+        YamlSequenceNode sequence => new JsonArray([.. sequence.Select(ToJson)]),
+        YamlScalarNode scalar => ToJson(scalar),
+        _ => throw new ProblemException(Problem.MalformedBody, "A pipeline holds mappings, lists and scalars only."),
+    };
 
     private static string KeyOf(YamlNode node) => node is YamlScalarNode { Value: { } key }
         ? key
@@ -92,5 +86,28 @@ public static class PipelineReader
             _ when double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
             _ => value,
         };
+    }
+
+    /// <summary>Refuses deep nesting while it is read: the tree is built by recursion, and a small text could exhaust the stack.</summary>
+    private sealed class ShallowParser(Parser parser) : IParser
+    {
+        private const int Deepest = 16;
+        private int _depth;
+
+        public ParsingEvent? Current => parser.Current;
+
+        public bool MoveNext()
+        {
+            if (!parser.MoveNext())
+            {
+                return false;
+            }
+
+            _depth += parser.Current!.NestingIncrease;
+            // The stream and its document count as one level each.
+            return _depth <= Deepest + 2
+                ? true
+                : throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {Deepest} levels.");
+        }
     }
 }
