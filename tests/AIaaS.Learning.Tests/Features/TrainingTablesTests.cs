@@ -39,6 +39,32 @@ public sealed class TrainingTablesTests : IDisposable
         Assert.Contains("colour", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void More_columns_than_one_query_reads_keep_their_order_and_their_values()
+    {
+        const int width = 1100;
+        // Every seventh column is of texts; several batches of rows, each value told by its place.
+        var header = string.Join(',', Enumerable.Range(0, width).Select(c => $"c{c}"));
+        var rows = Enumerable.Range(0, 2500).Select(r => string.Join(',', Enumerable.Range(0, width).Select(c => Value(r, c))) + (r % 2 == 0 ? ",a" : ",b"));
+        using var dataset = Prepare($"{header},kind\n{string.Join('\n', rows)}\n");
+
+        var (features, _) = TrainingTables.Read(dataset, Parameters("kind", LearningTask.Classification), CancellationToken.None);
+
+        Assert.Equal(width, features.Columns.Count);
+        foreach (var (c, column) in features.Columns.Index())
+        {
+            Assert.Equal($"c{c}", column.Name);
+            if (c % 7 == 0)
+                Assert.Equal(Value(2499, c), ((TextColumn)column).Values[2499]);
+            else
+                Assert.Equal(float.Parse(Value(2499, c), CultureInfo.InvariantCulture), ((NumberColumn)column).Values[2499]);
+        }
+
+        static string Value(int row, int column) => column % 7 == 0
+            ? $"t{(row + column) % 5}"
+            : string.Create(CultureInfo.InvariantCulture, $"{row % 50}.{column}");
+    }
+
     [Theory]
     [InlineData("kind", LearningTask.Classification, "accuracy", 1)]
     [InlineData("ripe", LearningTask.Classification, "accuracy", 1)]
@@ -73,7 +99,12 @@ public sealed class TrainingTablesTests : IDisposable
         var lines = Enumerable.Range(0, 120).Select(row => string.Create(
             CultureInfo.InvariantCulture,
             $"{row},{(row % 3 == 2 ? "" : row % 3 == 1 ? "green" : "red")},{(row % 50 == 0 ? "" : (100 + (1.5 * row)).ToString(CultureInfo.InvariantCulture))},{(row % 2 == 0 ? "true" : "false")},{new DateOnly(2024, 1, 1).AddDays(row):yyyy-MM-dd},{(row % 2 == 0 ? "apple" : "pear")}"));
-        File.WriteAllLines(_folder["fruit.csv"], ["number_id,colour,weight,ripe,picked,kind", .. lines]);
+        return Prepare(string.Join('\n', ["number_id,colour,weight,ripe,picked,kind", .. lines, ""]));
+    }
+
+    private PreparedDataset Prepare(string csv)
+    {
+        File.WriteAllText(_folder["fruit.csv"], csv);
         new DatasetPreparation().Prepare([new DatasetSource(_folder["fruit.csv"])], new PrepareParameters(), _folder["prepared"]);
         return PreparedDataset.Open(_folder["prepared"]);
     }
