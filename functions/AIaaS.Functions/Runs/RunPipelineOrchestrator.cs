@@ -90,6 +90,8 @@ public static class RunPipelineOrchestrator
 
     private static async Task<ErrorDetail?> TrainAsync(TaskOrchestrationContext context, RunReference reference, Task cancel)
     {
+        // One waiting task is raced again and again, over all attempts: one left waiting would swallow the event that comes next.
+        var ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
         for (var attempt = 1; attempt <= MaximumAttempts; attempt++)
         {
             var submitted = await context.CallActivityAsync<StageOutcome>(RunActivities.SubmitTraining, new TrainingAttempt(reference, attempt), Retried);
@@ -98,7 +100,7 @@ public static class RunPipelineOrchestrator
                 return submitted.Error;
             }
 
-            var status = await AwaitJobAsync(context, reference, cancel);
+            (var status, ended) = await AwaitJobAsync(context, reference, ended, cancel);
             switch (status.State)
             {
                 case TrainingJobState.Succeeded:
@@ -114,11 +116,10 @@ public static class RunPipelineOrchestrator
         return new ErrorDetail("Training was interrupted too often", $"The cluster took the job back {MaximumAttempts} times. Start the run again, or choose another cluster.");
     }
 
-    // The event tells at once; the timer is for events that got lost. One waiting task is raced again and again:
-    // cancelling it could swallow the event that comes next.
-    private static async Task<TrainingJobStatus> AwaitJobAsync(TaskOrchestrationContext context, RunReference reference, Task cancel)
+    // The event tells at once; the timer is for events that got lost.
+    private static async Task<(TrainingJobStatus Status, Task<object?> Ended)> AwaitJobAsync(
+        TaskOrchestrationContext context, RunReference reference, Task<object?> ended, Task cancel)
     {
-        var ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
         for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
         {
             using var over = new CancellationTokenSource();
@@ -133,21 +134,21 @@ public static class RunPipelineOrchestrator
                 throw new RunCancelledException();
             }
 
+            if (ended.IsCompleted)
+            {
+                ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
+            }
+
             var status = await context.CallActivityAsync<TrainingJobStatus>(RunActivities.GetTraining, reference, Retried);
             if (status.State is TrainingJobState.Unknown)
             {
                 // Lost by the cluster: to be submitted once more.
-                return status with { State = TrainingJobState.Interrupted };
+                return (status with { State = TrainingJobState.Interrupted }, ended);
             }
 
             if (status.Ended)
             {
-                return status;
-            }
-
-            if (ended.IsCompleted)
-            {
-                ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
+                return (status, ended);
             }
         }
     }

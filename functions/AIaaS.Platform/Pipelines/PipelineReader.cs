@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using AIaaS.Formats;
 using AIaaS.Platform.Problems;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace AIaaS.Platform.Pipelines;
@@ -12,9 +13,12 @@ namespace AIaaS.Platform.Pipelines;
 /// <summary>Reads a pipeline from YAML 1.2 (core schema) or JSON, which is a part of YAML.</summary>
 public static class PipelineReader
 {
+    private static readonly TagName StringTag = new("tag:yaml.org,2002:str");
+
     private static readonly JsonSerializerOptions Strict = new(JsonDefaults.Options)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
     };
 
     /// <exception cref="ProblemException">The text is not YAML, names an unknown field, or holds an unacceptable value.</exception>
@@ -23,12 +27,13 @@ public static class PipelineReader
         JsonNode? tree;
         try
         {
+            DemandPlain(text);
             var stream = new YamlStream();
             stream.Load(new StringReader(text));
             tree = stream.Documents switch
             {
                 [] => new JsonObject(),
-                [var only] => ToJson(only.RootNode, depth: 0),
+                [var only] => ToJson(only.RootNode),
                 _ => throw new ProblemException(Problem.MalformedBody, "A pipeline is one YAML document; this holds several."),
             };
         }
@@ -56,19 +61,51 @@ public static class PipelineReader
         }
     }
 
-    private static JsonNode? ToJson(YamlNode node, int depth)
+    // On the events and before there is a tree, whose making and comparing recurse.
+    private static void DemandPlain(string text)
     {
         const int deepest = 16;
-        return node switch
+        var parser = new Parser(new StringReader(text));
+        var depth = 0;
+        while (parser.MoveNext())
         {
-            _ when depth > deepest => throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {deepest} levels."),
+            depth += parser.Current! is MappingStart or SequenceStart or MappingEnd or SequenceEnd ? parser.Current!.NestingIncrease : 0;
+            if (depth > deepest)
+            {
+                throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {deepest} levels.");
+            }
+
             // An alias can make a small text an endless one.
-            _ when node.Anchor != AnchorName.Empty => throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases."),
-            YamlMappingNode mapping => new JsonObject(mapping.Select(pair => KeyValuePair.Create(KeyOf(pair.Key), ToJson(pair.Value, depth + 1)))),
-            YamlSequenceNode sequence => new JsonArray([.. sequence.Select(item => ToJson(item, depth + 1))]),
-            YamlScalarNode scalar => ToJson(scalar),
-            _ => throw new ProblemException(Problem.MalformedBody, "A pipeline holds mappings, lists and scalars only."),
-        };
+            if (parser.Current is AnchorAlias or NodeEvent { Anchor.IsEmpty: false })
+            {
+                throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases.");
+            }
+        }
+    }
+
+    private static JsonNode? ToJson(YamlNode node) => node switch
+    {
+        YamlMappingNode mapping => ToJson(mapping),
+        YamlSequenceNode sequence => new JsonArray([.. sequence.Select(ToJson)]),
+        YamlScalarNode scalar => ToJson(scalar),
+        _ => throw new ProblemException(Problem.MalformedBody, "A pipeline holds mappings, lists and scalars only."),
+    };
+
+    private static JsonObject ToJson(YamlMappingNode mapping)
+    {
+        var fields = new JsonObject();
+        foreach (var (key, value) in mapping)
+        {
+            var name = KeyOf(key);
+            if (fields.ContainsKey(name))
+            {
+                throw new ProblemException(Problem.MalformedBody, $"The pipeline gives '{name}' twice.") { Field = name };
+            }
+
+            fields.Add(name, ToJson(value));
+        }
+
+        return fields;
     }
 
     private static string KeyOf(YamlNode node) => node is YamlScalarNode { Value: { } key }
@@ -78,7 +115,7 @@ public static class PipelineReader
     private static JsonNode? ToJson(YamlScalarNode scalar)
     {
         var value = scalar.Value;
-        if (value is null || scalar.Style is not ScalarStyle.Plain)
+        if (value is null || scalar.Style is not ScalarStyle.Plain || scalar.Tag == StringTag)
         {
             return value;
         }

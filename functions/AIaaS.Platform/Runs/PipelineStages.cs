@@ -51,6 +51,12 @@ public sealed partial class PipelineStages(
             var definition = run.Definition ?? pipeline?.Value.Definition ?? new PipelineDefinition();
             var version = (await catalog.FindAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), token))?.Value
                 ?? await PrepareVersionAsync(reference, run, definition, token);
+            await catalog.UpdateAsync(
+                Dataset.Kind,
+                reference.Tenant,
+                run.Dataset,
+                current => current.Version >= run.DatasetVersion ? current : current with { Version = run.DatasetVersion, Updated = time.GetUtcNow() },
+                token);
 
             if (run.Pipeline is not null && run.Definition is null)
             {
@@ -264,12 +270,6 @@ public sealed partial class PipelineStages(
             Columns = result.Schema.Columns,
         };
         await catalog.TryCreateAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), version, cancellationToken);
-        await catalog.UpdateAsync(
-            Dataset.Kind,
-            reference.Tenant,
-            run.Dataset,
-            current => current.Version >= run.DatasetVersion ? current : current with { Version = run.DatasetVersion, Updated = time.GetUtcNow() },
-            cancellationToken);
         return version;
     }
 
