@@ -43,7 +43,8 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
     {
         var tenant = request.Tenant();
         Names.Require(pipeline, "pipeline");
-        using var reader = new StreamReader(request.Body, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        using var reader = new StreamReader(
+            request.Body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
         string text;
         try
         {

@@ -38,9 +38,18 @@ public sealed class PredictionFunctions(PredictionService predictions)
             read = await request.BodyReader.ReadAsync(request.Aborted());
         }
 
-        var summary = await predictions.PredictAsync(
-            request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted());
-        request.BodyReader.AdvanceTo(read.Buffer.End);
+        PredictionSummary summary;
+        try
+        {
+            summary = await predictions.PredictAsync(
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted());
+        }
+        finally
+        {
+            // Given back where the request is refused as well: the connection serves on only with a reader at rest.
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+        }
+
         response.ContentType = "application/json";
         response.Headers["Server-Timing"] = Timing(summary);
         await response.BodyWriter.FlushAsync(request.Aborted());

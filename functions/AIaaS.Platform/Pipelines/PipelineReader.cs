@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using AIaaS.Formats;
+using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -53,11 +54,8 @@ public static class PipelineReader
         }
         catch (JsonException error)
         {
-            var field = error.Path?.TrimStart('$', '.');
-            var detail = error.Message.Contains("could not be mapped", StringComparison.Ordinal)
-                ? $"A pipeline of this version has no field '{field}'."
-                : $"'{field}' has a value of the wrong kind.";
-            throw new ProblemException(Problem.InvalidValue, detail) { Field = field };
+            var explained = JsonDiagnosis.Explain(JsonSerializer.SerializeToUtf8Bytes(tree), typeof(PipelineDefinition), Strict, error);
+            throw new ProblemException(Problem.InvalidValue, explained.Message) { Field = explained.Field };
         }
     }
 
