@@ -57,12 +57,12 @@ public sealed partial class RunTriggers(RunService runs, ILogger<RunTriggers> lo
             }
             else if (instance.IsCompleted)
             {
-                LogLost(reference.Tenant, reference.Run, instance.RuntimeStatus.ToString());
-                await runs.EndAsync(
-                    reference,
-                    RunStatus.Failed,
-                    new ErrorDetail("The run was lost", "Its orchestration ended before the run did. Start the run again; what was uploaded is kept."),
-                    cancellationToken);
+                // The run may have ended well since it was listed, and then stays as it is.
+                var lost = new ErrorDetail("The run was lost", "Its orchestration ended before the run did. Start the run again; what was uploaded is kept.");
+                if ((await runs.EndAsync(reference, RunStatus.Failed, lost, cancellationToken)).Error == lost)
+                {
+                    LogLost(reference.Tenant, reference.Run, instance.RuntimeStatus.ToString());
+                }
             }
         }
     }

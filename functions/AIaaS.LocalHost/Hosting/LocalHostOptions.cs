@@ -17,8 +17,8 @@ public sealed class LocalHostOptions
     /// <summary>Goes before every route; may be empty.</summary>
     public string RoutePrefix { get; set; } = "";
 
-    /// <summary>How long a graceful stop waits for requests and triggers.</summary>
-    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    /// <summary>How long a graceful stop waits for requests, triggers and training jobs; those may take 30 s to write a checkpoint.</summary>
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(35);
 
     /// <summary>Looks for functions in all classes of an assembly.</summary>
     public LocalHostOptions AddFunctions(Assembly assembly)

@@ -13,8 +13,10 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
     public Task<DocumentPage<Dataset>> ListAsync(string tenant, int limit, string? continuation, CancellationToken cancellationToken)
         => catalog.ListAsync(Dataset.Kind, tenant, new DocumentQuery { Limit = limit, Continuation = continuation }, cancellationToken);
 
-    public Task<Document<DatasetVersion>> GetVersionAsync(string tenant, string dataset, int version, CancellationToken cancellationToken)
-        => catalog.GetAsync(DatasetVersion.Kind, tenant, DatasetVersion.NameOf(dataset, version), cancellationToken);
+    /// <exception cref="ProblemException">There is no such version.</exception>
+    public async Task<Document<DatasetVersion>> GetVersionAsync(string tenant, string dataset, int version, CancellationToken cancellationToken)
+        => await catalog.FindAsync(DatasetVersion.Kind, tenant, DatasetVersion.NameOf(dataset, version), cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, $"The data set '{dataset}' has no version {version}.");
 
     /// <summary>Opens a file of a version, or of the newest one.</summary>
     /// <param name="tenant">Whose data set.</param>
@@ -62,7 +64,17 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, TimeProv
         }
 
         var source = new DatasetSource(file, location, written.ETag, written.Length, now);
-        await RecordAsync(tenant, dataset, source, replaceAll: !append, conditions, cancellationToken);
+        try
+        {
+            await RecordAsync(tenant, dataset, source, replaceAll: !append, conditions, cancellationToken);
+        }
+        catch (ProblemException)
+        {
+            // Refused, so nothing will ever refer to it.
+            await store.DeleteAsync(location, ifMatch: null, CancellationToken.None);
+            throw;
+        }
+
         return source;
     }
 

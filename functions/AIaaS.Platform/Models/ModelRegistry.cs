@@ -14,8 +14,10 @@ public sealed class ModelRegistry(Catalog catalog, IObjectStore store, TimeProvi
     public Task<DocumentPage<RegisteredModel>> ListAsync(string tenant, int limit, string? continuation, CancellationToken cancellationToken)
         => catalog.ListAsync(RegisteredModel.Kind, tenant, new DocumentQuery { Limit = limit, Continuation = continuation }, cancellationToken);
 
-    public Task<Document<ModelVersion>> GetVersionAsync(string tenant, string model, int version, CancellationToken cancellationToken)
-        => catalog.GetAsync(ModelVersion.Kind, tenant, ModelVersion.NameOf(model, version), cancellationToken);
+    /// <exception cref="ProblemException">There is no such version.</exception>
+    public async Task<Document<ModelVersion>> GetVersionAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+        => await catalog.FindAsync(ModelVersion.Kind, tenant, ModelVersion.NameOf(model, version), cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, $"The model '{model}' has no version {version}.");
 
     public async Task<DocumentPage<ModelVersion>> ListVersionsAsync(
         string tenant, string model, int limit, string? continuation, CancellationToken cancellationToken)

@@ -58,6 +58,21 @@ public sealed class BadInputTests : PreparationTest
         Assert.Equal(DatasetReasons.Empty, Assert.Throws<DatasetException>(() => Prepare()).Reason);
 
     [Fact]
+    public void A_gzip_file_that_was_cut_off_is_refused_and_not_read_as_a_shorter_table()
+    {
+        using var memory = new MemoryStream();
+        using (var zip = new GZipStream(memory, CompressionMode.Compress, leaveOpen: true))
+        using (var writer = new StreamWriter(zip))
+        {
+            writer.WriteLine("x,target");
+            for (var i = 0; i < 200; i++)
+                writer.WriteLine($"{i * 7919 % 1000},{(i % 2 == 0 ? "a" : "b")}");
+        }
+
+        Assert.Equal(DatasetReasons.Malformed, Refused(Folder.Write("a.csv.gz", memory.ToArray()[..^30])).Reason);
+    }
+
+    [Fact]
     public void A_damaged_gzip_file_is_refused()
     {
         using var memory = new MemoryStream();
