@@ -152,7 +152,8 @@ public sealed partial class PipelineStages(
             await runs.ChangeAsync(
                 reference,
                 current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}"))
-                    with { Leaderboard = [new LeaderboardEntry(1, card.Trainer, metrics.Holdout)] },
+                    with
+                { Leaderboard = [new LeaderboardEntry(1, card.Trainer, metrics.Holdout)] },
                 token);
             if (run.Definition!.Gate?.Refusal(metrics) is { } refusal)
             {
