@@ -51,6 +51,11 @@ public sealed partial class EndpointDirectory : IDisposable
 
     public void Dispose()
     {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         _stopping.Cancel();
         _timer.Dispose();
         _stopping.Dispose();
@@ -88,7 +93,7 @@ public sealed partial class EndpointDirectory : IDisposable
                 await RefreshAsync(tenant, name, snapshot);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (Exception stopped) when (_stopping.IsCancellationRequested && stopped is OperationCanceledException or ObjectDisposedException)
         {
             // Shutting down.
         }

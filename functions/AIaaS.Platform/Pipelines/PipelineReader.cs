@@ -42,6 +42,11 @@ public static class PipelineReader
         {
             throw new ProblemException(Problem.MalformedBody, $"The pipeline is not valid YAML: line {error.Start.Line}, column {error.Start.Column}: {error.Message}");
         }
+        catch (InvalidOperationException)
+        {
+            // The scanner's own, for instance on a ':' it did not look for in a flow mapping.
+            throw new ProblemException(Problem.MalformedBody, "The pipeline is not valid YAML.");
+        }
 
         if (tree is not (null or JsonObject))
         {

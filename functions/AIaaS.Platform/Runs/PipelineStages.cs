@@ -149,12 +149,10 @@ public sealed partial class PipelineStages(
 
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             var card = await ReadJsonAsync<ModelCard>(outputs with { Name = outputs.Name + ModelCard.FileName }, token);
+            var trained = FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}");
+            LeaderboardEntry[] leaderboard = [new(1, card.Trainer, metrics.Holdout)];
             await runs.ChangeAsync(
-                reference,
-                current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}"))
-                    with
-                { Leaderboard = [new LeaderboardEntry(1, card.Trainer, metrics.Holdout)] },
-                token);
+                reference, current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, trained) with { Leaderboard = leaderboard }, token);
             if (run.Definition!.Gate?.Refusal(metrics) is { } refusal)
             {
                 throw new StageRefusedException(new ErrorDetail("The model did not pass the gate", refusal));

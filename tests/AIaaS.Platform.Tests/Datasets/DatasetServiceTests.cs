@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Text;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Documents;
@@ -99,10 +100,14 @@ public sealed class DatasetServiceTests : IDisposable
     {
         await UploadAsync("a.csv", "a");
         var etag = (await _datasets.GetAsync(Tenant, "penguins", default)).ETag;
-        using var body = new InterruptedStream("b"u8.ToArray(), () => UploadAsync("other.csv", "o", append: true));
+        var body = new Pipe();
+        var uploading = _datasets.UploadAsync(
+            Tenant, "penguins", "b.csv", body.Reader.AsStream(), append: false, new WriteConditions(IfMatch: etag), default);
+        await UploadAsync("other.csv", "o", append: true);
+        await body.Writer.WriteAsync("b"u8.ToArray());
+        await body.Writer.CompleteAsync();
 
-        var refusal = await Assert.ThrowsAsync<ProblemException>(
-            () => _datasets.UploadAsync(Tenant, "penguins", "b.csv", body, append: false, new WriteConditions(IfMatch: etag), default));
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => uploading);
 
         Assert.Equal(Problem.PreconditionFailed, refusal.Problem);
         Assert.Equal(["a.csv", "other.csv"], (await SourcesAsync()).Select(source => source.Name));
@@ -147,22 +152,5 @@ public sealed class DatasetServiceTests : IDisposable
         await using var content = await _world.Store.OpenReadAsync(source.Location, null, default);
         using var reader = new StreamReader(content!.Stream);
         return await reader.ReadToEndAsync();
-    }
-
-    /// <summary>A body during whose arrival something else happens.</summary>
-    private sealed class InterruptedStream(byte[] bytes, Func<Task> interruption) : MemoryStream(bytes)
-    {
-        private bool _interrupted;
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (!_interrupted)
-            {
-                _interrupted = true;
-                await interruption();
-            }
-
-            return Read(buffer.Span);
-        }
     }
 }
