@@ -49,8 +49,69 @@ public sealed class StartAndStopTests
         var (exitCode, output) = await RunAsync("--port", $"{port}", "--home", homes.Home);
 
         Assert.NotEqual(0, exitCode);
-        Assert.Contains($"Port {port} is in use", output, StringComparison.Ordinal);
+        Assert.Contains($"Port {port} cannot be listened on", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http")]
+    [InlineData("65536")]
+    [InlineData("-1")]
+    public async Task A_port_that_is_none_is_refused_in_words(string port)
+    {
+        using var homes = new Homes();
+
+        var (exitCode, output) = await RunAsync($"--port={port}", "--home", homes.Home);
+
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains("must be a number from 0 to 65535", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_home_that_is_a_file_is_refused_in_words()
+    {
+        using var homes = new Homes();
+        var file = Path.Combine(homes.Home, "file");
+        await File.WriteAllTextAsync(file, "");
+
+        var (exitCode, output) = await RunAsync("--port", "0", "--home", file);
+
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains("cannot be used", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_killed_host_was_at_work_on_is_cleared_away()
+    {
+        using var homes = new Homes();
+        var half = Directory.CreateDirectory(Path.Combine(homes.Home, "work", "half-done"));
+
+        await using var host = await homes.StartAsync();
+
+        Assert.False(Directory.Exists(half.FullName));
+    }
+
+    [Fact]
+    public async Task Bad_requests_leave_no_stack_traces_and_no_trouble_in_the_log()
+    {
+        using var homes = new Homes();
+        await using var host = await homes.StartAsync();
+        homes.Drop("default/penguins/penguins.csv");
+        await Homes.AssertCompletedOnceAsync(host, "penguins");
+        using var client = new ApiClient(host.Url, host.AdminKey);
+
+        foreach (var body in new[] { "", "{", "[]", """{"rows":[{"year":"soon"}]}""", """{"rows":[{"colour":"red"}]}""" })
+        {
+            using var answer = await client.Http.PostAsync("/api/v1/endpoints/penguins/predictions", ApiClient.Text(body, "application/json"));
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        }
+
+        // The last of it on the same connections, so that all before is in the log.
+        await client.PredictAsync("penguins", """{"rows":[{"year":2007}]}""");
+        Assert.DoesNotContain("   at ", host.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("error", host.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,8 +23,19 @@ public sealed class HomeFolder : IDisposable
 
     public string DurableFolder => System.IO.Path.Combine(Path, "durable");
 
+    /// <summary>What only work under way needs.</summary>
+    public string WorkFolder => System.IO.Path.Combine(Path, "work");
+
     /// <summary>Which versions of which blobs were handled.</summary>
     public string ReceiptsFolder => System.IO.Path.Combine(Path, "receipts");
+
+    /// <summary>Tells other programs where the host listens; the file is there with all of its text or not at all.</summary>
+    public async Task AnnounceAsync(string url, CancellationToken cancellationToken)
+    {
+        var temporary = UrlFile + ".tmp";
+        await File.WriteAllTextAsync(temporary, url, cancellationToken);
+        File.Move(temporary, UrlFile, overwrite: true);
+    }
 
     /// <summary>Takes a folder, which is made if there is none.</summary>
     /// <exception cref="StartRefusedException">Another host holds it, or it cannot be written.</exception>
@@ -45,10 +56,17 @@ public sealed class HomeFolder : IDisposable
 
             // An exclusive handle: let go by the operating system even where the host is killed.
             var held = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            File.Delete(System.IO.Path.Combine(full, "url"));
-            return new HomeFolder(full, held);
+            var home = new HomeFolder(full, held);
+            File.Delete(home.UrlFile);
+            if (Directory.Exists(home.WorkFolder))
+            {
+                // Half-done work of a host that was killed; whoever did it begins anew.
+                Directory.Delete(home.WorkFolder, recursive: true);
+            }
+
+            return home;
         }
-        catch (IOException) when (File.Exists(System.IO.Path.Combine(full, "lock")))
+        catch (IOException held) when (IsHeldByAnother(held))
         {
             throw new StartRefusedException($"Another host is running on {full}. Stop it first, or choose another folder with --home.");
         }
@@ -57,6 +75,14 @@ public sealed class HomeFolder : IDisposable
             throw new StartRefusedException($"The folder {full} cannot be used: {error.Message} Choose another with --home.");
         }
     }
+
+    // ERROR_SHARING_VIOLATION; elsewhere the EWOULDBLOCK of Linux and macOS. Read-only folders have an IOException of their own.
+    private static bool IsHeldByAnother(IOException exception) => exception.HResult switch
+    {
+        unchecked((int)0x80070020) => true,
+        11 or 35 => !OperatingSystem.IsWindows(),
+        _ => false,
+    };
 
     public void Dispose()
     {

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Reflection;
 using AIaaS.LocalHost.Demo;
@@ -32,22 +34,30 @@ public static class LocalCommand
     /// <returns>The program's exit code.</returns>
     public static Task<int> RunAsync(string[] arguments, Assembly functions, ComposeFunctionApp compose)
     {
-        var port = new Option<int?>("--port") { Description = $"Port on 127.0.0.1; 0 takes a free one (AIAAS_PORT; default {DefaultPort})", Recursive = true };
-        port.Validators.Add(result =>
+        var port = new Option<int?>("--port")
         {
-            if (result.GetValueOrDefault<int?>() is < 0 or > 65535)
+            Description = $"Port on 127.0.0.1; 0 takes a free one (AIAAS_PORT; default {DefaultPort})",
+            Recursive = true,
+            CustomParser = result =>
             {
-                result.AddError("--port must be from 0 to 65535.");
-            }
-        });
+                if (LocalSettings.TryReadPort(result.Tokens[0].Value, out var number))
+                {
+                    return number;
+                }
+
+                result.AddError($"--port {LocalSettings.PortRange}");
+                return null;
+            },
+        };
         var home = new Option<string?>("--home") { Description = $"Folder for everything the host keeps (AIAAS_HOME; default {DefaultHome})", Recursive = true };
         var exit = new Option<bool>("--exit") { Description = "End after the predictions instead of serving on" };
         var demo = new Command("demo", "Run the main job on a sample: drop a file, watch the pipeline, ask for predictions") { exit };
         var root = new RootCommand("AIaaS.Functions on this machine: the HTTP API, the drop folder and the pipelines, without Azure.") { port, home, demo };
 
-        LocalSettings Settings(ParseResult parsed) => LocalSettings.Read(parsed.GetValue(port), parsed.GetValue(home), DefaultPort, DefaultHome);
-        root.SetAction((parsed, cancellation) => ServeAsync(Settings(parsed), functions, compose, demo: null, cancellation));
-        demo.SetAction((parsed, cancellation) => ServeAsync(Settings(parsed), functions, compose, new DemoOptions(parsed.GetValue(exit)), cancellation));
+        Task<int> ServeAsync(ParseResult parsed, DemoOptions? options, CancellationToken cancellation)
+            => LocalCommand.ServeAsync(() => LocalSettings.Read(parsed.GetValue(port), parsed.GetValue(home), DefaultPort, DefaultHome), functions, compose, options, cancellation);
+        root.SetAction((parsed, cancellation) => ServeAsync(parsed, options: null, cancellation));
+        demo.SetAction((parsed, cancellation) => ServeAsync(parsed, new DemoOptions(parsed.GetValue(exit)), cancellation));
         return root.Parse(arguments).InvokeAsync(new InvocationConfiguration
         {
             EnableDefaultExceptionHandler = false,
@@ -57,15 +67,17 @@ public static class LocalCommand
     }
 
     private static async Task<int> ServeAsync(
-        LocalSettings settings, Assembly functions, ComposeFunctionApp compose, DemoOptions? demo, CancellationToken cancellationToken)
+        Func<LocalSettings> readSettings, Assembly functions, ComposeFunctionApp compose, DemoOptions? demo, CancellationToken cancellationToken)
     {
         try
         {
+            var settings = readSettings();
             using var home = HomeFolder.Open(settings.Home);
+            RequireFree(settings.Port);
             await using var app = await BuildAsync(settings, functions, compose, home, quiet: demo is not null, cancellationToken);
             await StartAsync(app, settings.Port, cancellationToken);
             var url = app.Urls.Single();
-            await File.WriteAllTextAsync(home.UrlFile, url, cancellationToken);
+            await home.AnnounceAsync(url, cancellationToken);
             Console.WriteLine($"Listening on {url}");
             Console.WriteLine($"Admin key: {home.AdminKeyFile}");
             Console.WriteLine($"Drop folder: {Path.Combine(home.StorageFolder, "incoming", Caller.DefaultTenant)}{Path.DirectorySeparatorChar}PIPELINE{Path.DirectorySeparatorChar}FILE");
@@ -93,6 +105,11 @@ public static class LocalCommand
         catch (StartRefusedException refusal)
         {
             await Console.Error.WriteLineAsync(refusal.Message);
+            return 1;
+        }
+        catch (Exception disk) when (disk is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"The host cannot keep its data: {disk.Message}");
             return 1;
         }
     }
@@ -128,6 +145,20 @@ public static class LocalCommand
         }
     }
 
+    // Before anything begins: else triggers would have started work when the web server, which starts last, is refused.
+    private static void RequireFree(int port)
+    {
+        try
+        {
+            using var probe = new TcpListener(IPAddress.Loopback, port);
+            probe.Start();
+        }
+        catch (SocketException)
+        {
+            throw Occupied(port);
+        }
+    }
+
     private static async Task StartAsync(WebApplication app, int port, CancellationToken cancellationToken)
     {
         try
@@ -136,9 +167,12 @@ public static class LocalCommand
         }
         catch (IOException occupied) when (occupied.InnerException is { } inner && (inner is SocketException || inner.InnerException is SocketException))
         {
-            throw new StartRefusedException($"Port {port} is in use. Stop what listens there, or choose another with --port; --port 0 takes a free one.");
+            throw Occupied(port);
         }
     }
+
+    private static StartRefusedException Occupied(int port)
+        => new($"Port {port} cannot be listened on; most likely it is in use. Stop what listens there, or choose another with --port; --port 0 takes a free one.");
 }
 
 /// <param name="Exit">Whether to end after the predictions.</param>
@@ -147,14 +181,17 @@ internal sealed record DemoOptions(bool Exit);
 /// <summary>Options of the command line, else the environment's.</summary>
 internal sealed record LocalSettings(int Port, string Home)
 {
+    public const string PortRange = "must be a number from 0 to 65535.";
+
+    public static bool TryReadPort(string text, out int port)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= 65535;
+
     public static LocalSettings Read(int? port, string? home, int defaultPort, string defaultHome)
     {
         var environmentPort = Environment.GetEnvironmentVariable("AIAAS_PORT");
         if (port is null && !string.IsNullOrEmpty(environmentPort))
         {
-            port = int.TryParse(environmentPort, out var number) && number is >= 0 and <= 65535
-                ? number
-                : throw new StartRefusedException("AIAAS_PORT must be from 0 to 65535.");
+            port = TryReadPort(environmentPort, out var number) ? number : throw new StartRefusedException($"AIAAS_PORT {PortRange}");
         }
 
         return new LocalSettings(port ?? defaultPort, home ?? (Environment.GetEnvironmentVariable("AIAAS_HOME") is { Length: > 0 } set ? set : defaultHome));

@@ -31,6 +31,7 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
         BadHttpRequestException => new ProblemResult(Problem.MalformedBody, "The body ended early or is not framed as HTTP asks for. Send the request again."),
         JsonException json => From(JsonDiagnosis.ExplainSyntax(json)),
         PreconditionFailedException => new ProblemResult(Problem.PreconditionFailed, "Another writer was faster. Read what it is now and repeat the change on that."),
+        StorageFullException => new ProblemResult(Problem.StorageFull, "Nothing was changed. Have space freed where the host keeps its data, then send the request again."),
         _ => new ProblemResult(Problem.Internal, "The request failed, and not by your fault. Try again; if it stays so, report the correlationId."),
     };
 

@@ -33,5 +33,6 @@ public sealed record Problem(int Status, string Type, string Title)
     public static Problem TooManyRequests { get; } = new(429, "too-many-requests", "Too many requests");
     public static Problem Internal { get; } = new(500, "internal", "Something went wrong on our side");
     public static Problem Unavailable { get; } = new(503, "unavailable", "Not available at the moment");
+    public static Problem StorageFull { get; } = new(507, "storage-full", "The storage is full");
     public static Problem Timeout { get; } = new(504, "timeout", "The request took too long");
 }

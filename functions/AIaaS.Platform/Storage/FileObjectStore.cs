@@ -125,7 +125,7 @@ public sealed class FileObjectStore : IObjectStore, IDisposable
         }
         catch (IOException exception) when (IsDiskFull(exception))
         {
-            throw new IOException($"'{path}' was not written: the disk is full.", exception);
+            throw new StorageFullException($"'{path}' was not written: the disk is full.", exception);
         }
         finally
         {
