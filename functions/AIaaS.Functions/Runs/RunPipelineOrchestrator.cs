@@ -63,9 +63,26 @@ public static class RunPipelineOrchestrator
                 Status = RunStatus.Failed,
                 Error = new ErrorDetail("Something went wrong on our side", $"The step '{failure.TaskName}' failed repeatedly. Start the run again; if it fails the same way, the host's log tells more."),
             };
+            if (failure.TaskName is RunActivities.SubmitTraining or RunActivities.GetTraining)
+            {
+                await AbandonTrainingAsync(context, reference);
+            }
         }
 
         await context.CallActivityAsync(RunActivities.EndRun, end, Retried);
+    }
+
+    // A job that nobody waits for any longer must not go on costing.
+    private static async Task AbandonTrainingAsync(TaskOrchestrationContext context, RunReference reference)
+    {
+        try
+        {
+            await context.CallActivityAsync(RunActivities.CancelTraining, reference, Retried);
+        }
+        catch (TaskFailedException)
+        {
+            // The cluster is out of reach; the job's deadline ends it.
+        }
     }
 
     private static async Task<ErrorDetail?> RunStagesAsync(

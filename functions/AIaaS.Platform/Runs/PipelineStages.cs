@@ -299,6 +299,12 @@ public sealed partial class PipelineStages(
         RunReference reference, string stage, Func<Run, CancellationToken, Task<string?>> work, CancellationToken cancellationToken)
     {
         var run = await runs.ReportAsync(reference, stage, StageStatus.Running, 0, detail: null, cancellationToken);
+        if (run.HasEnded || run.CancelRequested)
+        {
+            // Also where the event that tells the orchestration was lost.
+            return new StageOutcome(new ErrorDetail("Cancelled", "The run was cancelled before this stage."));
+        }
+
         try
         {
             var detail = await work(run, cancellationToken);

@@ -51,6 +51,17 @@ public sealed class RunPipelineOrchestratorTests
         Assert.Equal([RunActivities.BeginRun], run.Calls);
     }
 
+    [Fact]
+    public async Task A_training_job_that_nobody_can_look_at_any_longer_is_cancelled()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: true) { GetTraining = () => throw new IOException("the cluster is out of reach") };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Failed, run.End.Status);
+        Assert.Contains(RunActivities.CancelTraining, run.Calls);
+    }
+
     [Theory]
     [InlineData(RunActivities.PrepareDataset, false)]
     [InlineData(RunActivities.PrepareDataset, true)]

@@ -153,7 +153,7 @@ public sealed class PipelineReaderTests
     [InlineData("trainers: [forest]", "trainers")]
     [InlineData("gate: { metric: beauty, minimum: 1 }", "gate.metric")]
     [InlineData("gate: { metric: auc }", "gate")]
-    [InlineData("gate: { minimum: 1 }", "gate")]
+    [InlineData("gate: { minimum: 1 }", "gate.metric")]
     public void A_value_that_is_not_acceptable_is_named(string text, string field)
     {
         var refusal = Assert.Throws<ProblemException>(() => PipelineReader.Read(text));

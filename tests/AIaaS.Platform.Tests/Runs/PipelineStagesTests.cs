@@ -116,6 +116,17 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_asked_to_stop_begins_no_further_stage()
+    {
+        await StartAsync(Rows(40));
+        await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+
+        Assert.NotNull((await _stages.PrepareAsync(Penguins, default)).Error);
+
+        Assert.Null((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
+    }
+
+    [Fact]
     public async Task A_source_that_is_gone_is_refused_and_named()
     {
         await StartAsync(Rows(40));
