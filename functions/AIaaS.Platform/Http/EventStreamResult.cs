@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace AIaaS.Platform.Http;
 
@@ -25,10 +26,13 @@ public sealed class EventStreamResult(IAsyncEnumerable<ServerEvent> events) : IR
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache,no-store";
         httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        // A stream may last for hours: when the host stops it ends, and its reader resumes it elsewhere.
+        var stopping = httpContext.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? CancellationToken.None;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted, stopping);
         var writer = response.BodyWriter;
-        await writer.FlushAsync(httpContext.RequestAborted);
+        await writer.FlushAsync(over.Token);
 
-        await using var enumerator = events.GetAsyncEnumerator(httpContext.RequestAborted);
+        await using var enumerator = events.GetAsyncEnumerator(over.Token);
         var next = enumerator.MoveNextAsync().AsTask();
         try
         {
@@ -36,7 +40,7 @@ public sealed class EventStreamResult(IAsyncEnumerable<ServerEvent> events) : IR
             {
                 try
                 {
-                    if (!await next.WaitAsync(CommentEvery, time, httpContext.RequestAborted))
+                    if (!await next.WaitAsync(CommentEvery, time, over.Token))
                     {
                         return;
                     }
@@ -44,18 +48,18 @@ public sealed class EventStreamResult(IAsyncEnumerable<ServerEvent> events) : IR
                 catch (TimeoutException)
                 {
                     writer.Write(": still here\n\n"u8);
-                    await writer.FlushAsync(httpContext.RequestAborted);
+                    await writer.FlushAsync(over.Token);
                     continue;
                 }
 
                 Write(writer, enumerator.Current);
-                await writer.FlushAsync(httpContext.RequestAborted);
+                await writer.FlushAsync(over.Token);
                 next = enumerator.MoveNextAsync().AsTask();
             }
         }
-        catch (OperationCanceledException) when (httpContext.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
         {
-            // The reader left; the enumerator may only be disposed once its last step is over.
+            // The reader left or the host stops; the enumerator may only be disposed once its last step is over.
             await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
     }
