@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using AIaaS.Platform.Problems;
 
@@ -11,9 +12,13 @@ public static partial class Names
 
     public static bool IsName(string? value) => value is not null && NameRegex().IsMatch(value);
 
-    /// <summary>A file's own name: no separators, not hidden, not half-written, at most 200 characters.</summary>
+    /// <summary>A file's own name: no separators, not hidden, not half-written, at most 200 characters and <see cref="LongestFileName"/> bytes.</summary>
     public static bool IsFileName(string? value) => value is not null && FileNameRegex().IsMatch(value)
+        && Encoding.UTF8.GetByteCount(value) <= LongestFileName
         && !value.EndsWith(".part", StringComparison.OrdinalIgnoreCase) && !value.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>In bytes of UTF-8: what file systems hold, less what a store puts behind a name.</summary>
+    private const int LongestFileName = 240;
 
     /// <returns><paramref name="value"/> itself.</returns>
     /// <exception cref="ProblemException">The value is out of pattern.</exception>
@@ -27,7 +32,7 @@ public static partial class Names
     public static string RequireFileName(string? value, string field) => IsFileName(value)
         ? value!
         : throw new ProblemException(Problem.InvalidName,
-            $"'{field}' must be a file name of at most 200 letters, digits, spaces and '._-()', not beginning with '.' and not ending in '.part' or '.tmp'.")
+            $"'{field}' must be a file name of at most 200 letters, digits, spaces and '._-()' (240 bytes in UTF-8), not beginning with '.' and not ending in '.part' or '.tmp'.")
         { Field = field };
 
     [GeneratedRegex("^" + Pattern + "\\z", RegexOptions.CultureInvariant)]

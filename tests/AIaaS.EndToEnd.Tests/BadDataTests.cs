@@ -1,5 +1,4 @@
 using System.Net;
-using AIaaS.Tests;
 
 namespace AIaaS.EndToEnd.Tests;
 
@@ -11,7 +10,7 @@ public sealed class BadDataTests(HostFixture host)
     {
         { "header-only", "a,b,c\n", "row" },
         { "one-row", "a,b,label\n1,2,x\n", "row" },
-        { "one-class", string.Concat("a,b,label\n", string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{i * 7 % 11},same\n"))), "class" },
+        { "one-class", string.Concat("a,b,label\n", string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{i * 7 % 11},same\n"))), "same value" },
         { "one-column", string.Concat("label\n", string.Concat(Enumerable.Range(0, 50).Select(i => $"{(i % 2 == 0 ? "x" : "y")}\n"))), "column" },
         { "no-target-values", string.Concat("a,b,label\n", string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{i * 7 % 11},\n"))), "label" },
     };

@@ -1,5 +1,4 @@
 using System.Net;
-using AIaaS.Tests;
 
 namespace AIaaS.Resilience.Tests;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using AIaaS.Tests;
 
 namespace AIaaS.Resilience.Tests;
 

@@ -63,9 +63,26 @@ public static class RunPipelineOrchestrator
                 Status = RunStatus.Failed,
                 Error = new ErrorDetail("Something went wrong on our side", $"The step '{failure.TaskName}' failed repeatedly. Start the run again; if it fails the same way, the host's log tells more."),
             };
+            if (failure.TaskName is RunActivities.SubmitTraining or RunActivities.GetTraining)
+            {
+                await AbandonTrainingAsync(context, reference);
+            }
         }
 
         await context.CallActivityAsync(RunActivities.EndRun, end, Retried);
+    }
+
+    // A job that nobody waits for any longer must not go on costing.
+    private static async Task AbandonTrainingAsync(TaskOrchestrationContext context, RunReference reference)
+    {
+        try
+        {
+            await context.CallActivityAsync(RunActivities.CancelTraining, reference, Retried);
+        }
+        catch (TaskFailedException)
+        {
+            // The cluster is out of reach; the job's deadline ends it.
+        }
     }
 
     private static async Task<ErrorDetail?> RunStagesAsync(
@@ -90,6 +107,7 @@ public static class RunPipelineOrchestrator
 
     private static async Task<ErrorDetail?> TrainAsync(TaskOrchestrationContext context, RunReference reference, Task cancel)
     {
+        // One waiting task is raced again and again, over all attempts: one left waiting would swallow the event that comes next.
         var ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
         for (var attempt = 1; attempt <= MaximumAttempts; attempt++)
         {
@@ -115,8 +133,7 @@ public static class RunPipelineOrchestrator
         return new ErrorDetail("Training was interrupted too often", $"The cluster took the job back {MaximumAttempts} times. Start the run again, or choose another cluster.");
     }
 
-    // The event tells at once; the timer is for events that got lost. One waiting task is raced again and again, over all
-    // attempts: one that is cancelled or left behind could swallow the event that comes next.
+    // The event tells at once; the timer is for events that got lost.
     private static async Task<(TrainingJobStatus Status, Task<object?> Ended)> AwaitJobAsync(
         TaskOrchestrationContext context, RunReference reference, Task<object?> ended, Task cancel)
     {

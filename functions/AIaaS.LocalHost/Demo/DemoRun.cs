@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Formats;
@@ -50,7 +51,9 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         {
             return patience.IsCancellationRequested ? $"it was not done within {Patience.TotalMinutes} minutes." : "it was interrupted.";
         }
-        catch (Exception error) when (error is DemoException or HttpRequestException or IOException or JsonException)
+#pragma warning disable CA1031 // Whatever it was, a demo ends with a reason and not with a stack trace.
+        catch (Exception error)
+#pragma warning restore CA1031
         {
             return error.Message;
         }
@@ -65,7 +68,8 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         var dropped = await DropAsync(cancellationToken);
         Console.WriteLine($"Dropped penguins.csv into {Path.GetDirectoryName(dropped)}");
         var run = await AwaitRunAsync(http, before, cancellationToken);
-        var ended = await WatchAsync(http, run, cancellationToken);
+        var ended = await StageBars.ShowAsync(Screen, WatchAsync(http, run, cancellationToken))
+            ?? throw new DemoException("the host told nothing of the run.");
         if (ended.Status is not RunStatus.Succeeded || ended.Model is null)
         {
             throw new DemoException($"the run {ended.Id} ended as {ended.Status.ToString().ToLowerInvariant()}: {ended.Error?.Title}: {ended.Error?.Detail}");
@@ -111,66 +115,14 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         }
     }
 
-    private static Task<RunView> WatchAsync(HttpClient http, string run, CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<RunView> WatchAsync(HttpClient http, string run, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (Console.IsOutputRedirected)
-        {
-            var shown = new HashSet<string>();
-            return FollowAsync(http, run, stage =>
-            {
-                if (stage.Status is not (StageStatus.Pending or StageStatus.Running) && shown.Add(stage.Name))
-                {
-                    Console.WriteLine($"{stage.Name,-9} {stage.Status.ToString().ToLowerInvariant()}  {stage.Detail}");
-                }
-            }, cancellationToken);
-        }
-
-        return Screen.Progress()
-            .HideCompleted(false)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-            .StartAsync(progress =>
-            {
-                var bars = new Dictionary<string, ProgressTask>();
-                return FollowAsync(http, run, stage => Show(bars, progress, stage), cancellationToken);
-            });
-    }
-
-    private static async Task<RunView> FollowAsync(HttpClient http, string run, Action<RunStage> show, CancellationToken cancellationToken)
-    {
-        RunView? last = null;
         using var answer = await http.GetAsync($"/api/v1/runs/{run}/events", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         answer.EnsureSuccessStatusCode();
         await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
         await foreach (var happened in SseParser.Create(stream).EnumerateAsync(cancellationToken))
         {
-            last = JsonSerializer.Deserialize<RunView>(happened.Data, JsonDefaults.Options)!;
-            foreach (var stage in last.Stages)
-            {
-                show(stage);
-            }
-        }
-
-        return last ?? throw new DemoException("the host told nothing of the run.");
-    }
-
-    private static void Show(Dictionary<string, ProgressTask> bars, ProgressContext progress, RunStage stage)
-    {
-        if (!bars.TryGetValue(stage.Name, out var bar))
-        {
-            bars[stage.Name] = bar = progress.AddTask(stage.Name, autoStart: false);
-        }
-
-        if (stage.Status is StageStatus.Pending)
-        {
-            return;
-        }
-
-        bar.StartTask();
-        bar.Value = stage.Percent;
-        bar.Description = Markup.Escape(stage.Detail is null ? stage.Name : $"{stage.Name,-9} {stage.Detail}");
-        if (stage.Status is not StageStatus.Running)
-        {
-            bar.StopTask();
+            yield return JsonSerializer.Deserialize<RunView>(happened.Data, JsonDefaults.Options)!;
         }
     }
 

@@ -51,6 +51,11 @@ public sealed partial class EndpointDirectory : IDisposable
 
     public void Dispose()
     {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         _stopping.Cancel();
         _timer.Dispose();
         _stopping.Dispose();
@@ -85,34 +90,12 @@ public sealed partial class EndpointDirectory : IDisposable
         {
             foreach (var ((tenant, name), snapshot) in _snapshots)
             {
-                if (_time.GetElapsedTime(snapshot.Used) > IdleAfter)
-                {
-                    Forget(tenant, name);
-                    continue;
-                }
-
-                var read = _time.GetTimestamp();
-                var document = await _catalog.FindAsync(Endpoint.Kind, tenant, name, _stopping.Token);
-                if (document is null)
-                {
-                    Forget(tenant, name);
-                }
-                else
-                {
-                    // Not over a snapshot that was forgotten or replaced meanwhile.
-                    _snapshots.TryUpdate((tenant, name), new Snapshot(document.Value, read) { Used = snapshot.Used }, snapshot);
-                }
+                await RefreshAsync(tenant, name, snapshot);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (Exception stopped) when (_stopping.IsCancellationRequested && stopped is OperationCanceledException or ObjectDisposedException)
         {
             // Shutting down.
-        }
-#pragma warning disable CA1031 // Whatever the store's trouble is, snapshots grow stale and the next request sees it.
-        catch (Exception error)
-#pragma warning restore CA1031
-        {
-            LogRefreshFailed(error);
         }
         finally
         {
@@ -120,8 +103,38 @@ public sealed partial class EndpointDirectory : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Endpoints could not be refreshed.")]
-    private partial void LogRefreshFailed(Exception error);
+    private async Task RefreshAsync(string tenant, string name, Snapshot snapshot)
+    {
+        if (_time.GetElapsedTime(snapshot.Used) > IdleAfter)
+        {
+            Forget(tenant, name);
+            return;
+        }
+
+        try
+        {
+            var read = _time.GetTimestamp();
+            var document = await _catalog.FindAsync(Endpoint.Kind, tenant, name, _stopping.Token);
+            if (document is null)
+            {
+                Forget(tenant, name);
+            }
+            else
+            {
+                // Not over a snapshot that was forgotten or replaced meanwhile.
+                _snapshots.TryUpdate((tenant, name), new Snapshot(document.Value, read) { Used = snapshot.Used }, snapshot);
+            }
+        }
+#pragma warning disable CA1031 // Whatever the store's trouble is, the snapshot grows stale and the next request sees it; the others are refreshed.
+        catch (Exception error) when (!_stopping.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            LogRefreshFailed(error, tenant, name);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The endpoint {Tenant}/{Endpoint} could not be refreshed.")]
+    private partial void LogRefreshFailed(Exception error, string tenant, string endpoint);
 
     private sealed class Snapshot(Endpoint endpoint, long read)
     {

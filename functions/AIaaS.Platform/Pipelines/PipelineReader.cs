@@ -14,9 +14,12 @@ namespace AIaaS.Platform.Pipelines;
 /// <summary>Reads a pipeline from YAML 1.2 (core schema) or JSON, which is a part of YAML.</summary>
 public static class PipelineReader
 {
+    private static readonly TagName StringTag = new("tag:yaml.org,2002:str");
+
     private static readonly JsonSerializerOptions Strict = new(JsonDefaults.Options)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
     };
 
     /// <exception cref="ProblemException">The text is not YAML, names an unknown field, or holds an unacceptable value.</exception>
@@ -25,8 +28,9 @@ public static class PipelineReader
         JsonNode? tree;
         try
         {
+            DemandPlain(text);
             var stream = new YamlStream();
-            stream.Load(new ShallowParser(new Parser(new StringReader(text))));
+            stream.Load(new StringReader(text));
             tree = stream.Documents switch
             {
                 [] => new JsonObject(),
@@ -37,6 +41,11 @@ public static class PipelineReader
         catch (YamlException error)
         {
             throw new ProblemException(Problem.MalformedBody, $"The pipeline is not valid YAML: line {error.Start.Line}, column {error.Start.Column}: {error.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // The scanner's own, for instance on a ':' it did not look for in a flow mapping.
+            throw new ProblemException(Problem.MalformedBody, "The pipeline is not valid YAML.");
         }
 
         if (tree is not (null or JsonObject))
@@ -55,15 +64,52 @@ public static class PipelineReader
         }
     }
 
+    // On the events and before there is a tree, whose making and comparing recurse.
+    private static void DemandPlain(string text)
+    {
+        const int deepest = 16;
+        var parser = new Parser(new StringReader(text));
+        var depth = 0;
+        while (parser.MoveNext())
+        {
+            depth += parser.Current! is MappingStart or SequenceStart or MappingEnd or SequenceEnd ? parser.Current!.NestingIncrease : 0;
+            if (depth > deepest)
+            {
+                throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {deepest} levels.");
+            }
+
+            // An alias can make a small text an endless one.
+            if (parser.Current is AnchorAlias or NodeEvent { Anchor.IsEmpty: false })
+            {
+                throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases.");
+            }
+        }
+    }
+
     private static JsonNode? ToJson(YamlNode node) => node switch
     {
-        // An alias can make a small text an endless one.
-        _ when node.Anchor != AnchorName.Empty => throw new ProblemException(Problem.MalformedBody, "A pipeline may not use YAML anchors and aliases."),
-        YamlMappingNode mapping => new JsonObject(mapping.Select(pair => KeyValuePair.Create(KeyOf(pair.Key), ToJson(pair.Value)))),
+        YamlMappingNode mapping => ToJson(mapping),
         YamlSequenceNode sequence => new JsonArray([.. sequence.Select(ToJson)]),
         YamlScalarNode scalar => ToJson(scalar),
         _ => throw new ProblemException(Problem.MalformedBody, "A pipeline holds mappings, lists and scalars only."),
     };
+
+    private static JsonObject ToJson(YamlMappingNode mapping)
+    {
+        var fields = new JsonObject();
+        foreach (var (key, value) in mapping)
+        {
+            var name = KeyOf(key);
+            if (fields.ContainsKey(name))
+            {
+                throw new ProblemException(Problem.MalformedBody, $"The pipeline gives '{name}' twice.") { Field = name };
+            }
+
+            fields.Add(name, ToJson(value));
+        }
+
+        return fields;
+    }
 
     private static string KeyOf(YamlNode node) => node is YamlScalarNode { Value: { } key }
         ? key
@@ -72,7 +118,7 @@ public static class PipelineReader
     private static JsonNode? ToJson(YamlScalarNode scalar)
     {
         var value = scalar.Value;
-        if (value is null || scalar.Style is not ScalarStyle.Plain)
+        if (value is null || scalar.Style is not ScalarStyle.Plain || scalar.Tag == StringTag)
         {
             return value;
         }
@@ -86,28 +132,5 @@ public static class PipelineReader
             _ when double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
             _ => value,
         };
-    }
-
-    /// <summary>Refuses deep nesting while it is read: the tree is built by recursion, and a small text could exhaust the stack.</summary>
-    private sealed class ShallowParser(Parser parser) : IParser
-    {
-        private const int Deepest = 16;
-        private int _depth;
-
-        public ParsingEvent? Current => parser.Current;
-
-        public bool MoveNext()
-        {
-            if (!parser.MoveNext())
-            {
-                return false;
-            }
-
-            _depth += parser.Current!.NestingIncrease;
-            // The stream and its document count as one level each.
-            return _depth <= Deepest + 2
-                ? true
-                : throw new ProblemException(Problem.MalformedBody, $"A pipeline nests at most {Deepest} levels.");
-        }
     }
 }

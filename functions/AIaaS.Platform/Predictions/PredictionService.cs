@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
 using AIaaS.Serving.Predictions;
@@ -11,7 +13,9 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
 {
     // Coprime to 100, so that a hundred requests in a row take each position once and shares are met exactly.
     private const uint Stride = 61;
-    private uint _requests;
+
+    // Each endpoint counts its own: a shared counter would deal endpoints that are called in turn always the same positions.
+    private readonly ConcurrentDictionary<(string Tenant, string Endpoint), StrongBox<uint>> _requests = new();
 
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
@@ -26,7 +30,7 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
     {
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
-        var version = Choose(found.Traffic);
+        var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
         using var lease = await models.AcquireAsync(tenant, found.Model, version, cancellationToken);
         var policy = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse;
         try
@@ -49,14 +53,10 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
         }
     }
 
-    private int Choose(IReadOnlyList<TrafficShare> traffic)
+    private int Choose(string tenant, string endpoint, IReadOnlyList<TrafficShare> traffic)
     {
-        if (traffic.Count == 1)
-        {
-            return traffic[0].Version;
-        }
-
-        var position = (int)(Interlocked.Increment(ref _requests) * (ulong)Stride % 100);
+        var requests = _requests.GetOrAdd((tenant, endpoint), static _ => new StrongBox<uint>());
+        var position = (int)(Interlocked.Increment(ref requests.Value) * (ulong)Stride % 100);
         foreach (var share in traffic)
         {
             position -= share.Percent;

@@ -51,6 +51,12 @@ public sealed partial class PipelineStages(
             var definition = run.Definition ?? pipeline?.Value.Definition ?? new PipelineDefinition();
             var version = (await catalog.FindAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), token))?.Value
                 ?? await PrepareVersionAsync(reference, run, definition, token);
+            await catalog.UpdateAsync(
+                Dataset.Kind,
+                reference.Tenant,
+                run.Dataset,
+                current => current.Version >= run.DatasetVersion ? current : current with { Version = run.DatasetVersion, Updated = time.GetUtcNow() },
+                token);
 
             if (run.Pipeline is not null && run.Definition is null)
             {
@@ -143,12 +149,10 @@ public sealed partial class PipelineStages(
 
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             var card = await ReadJsonAsync<ModelCard>(outputs with { Name = outputs.Name + ModelCard.FileName }, token);
+            var trained = FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}");
+            LeaderboardEntry[] leaderboard = [new(1, card.Trainer, metrics.Holdout)];
             await runs.ChangeAsync(
-                reference,
-                current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}"))
-                    with
-                { Leaderboard = [new LeaderboardEntry(1, card.Trainer, metrics.Holdout)] },
-                token);
+                reference, current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, trained) with { Leaderboard = leaderboard }, token);
             if (run.Definition!.Gate?.Refusal(metrics) is { } refusal)
             {
                 throw new StageRefusedException(new ErrorDetail("The model did not pass the gate", refusal));
@@ -264,12 +268,6 @@ public sealed partial class PipelineStages(
             Columns = result.Schema.Columns,
         };
         await catalog.TryCreateAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), version, cancellationToken);
-        await catalog.UpdateAsync(
-            Dataset.Kind,
-            reference.Tenant,
-            run.Dataset,
-            current => current.Version >= run.DatasetVersion ? current : current with { Version = run.DatasetVersion, Updated = time.GetUtcNow() },
-            cancellationToken);
         return version;
     }
 
@@ -301,6 +299,12 @@ public sealed partial class PipelineStages(
         RunReference reference, string stage, Func<Run, CancellationToken, Task<string?>> work, CancellationToken cancellationToken)
     {
         var run = await runs.ReportAsync(reference, stage, StageStatus.Running, 0, detail: null, cancellationToken);
+        if (run.HasEnded || run.CancelRequested)
+        {
+            // Also where the event that tells the orchestration was lost.
+            return new StageOutcome(new ErrorDetail("Cancelled", "The run was cancelled before this stage."));
+        }
+
         try
         {
             var detail = await work(run, cancellationToken);

@@ -67,7 +67,8 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
         }
 
         var unfinished = new UnfinishedRun(tenant, id);
-        await catalog.TryCreateAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, unfinished.Name, unfinished, cancellationToken);
+        // Written anew where a crash left one, so that nobody takes it for a dead writer's.
+        await catalog.UpsertAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, unfinished.Name, _ => unfinished, cancellationToken);
         var version = await AllocateVersionAsync(tenant, dataset, cancellationToken);
         var run = Run.Create(id, pipeline, dataset, version, cause, time.GetUtcNow());
         var created = await catalog.TryCreateAsync(Run.Kind, tenant, id, run, cancellationToken)
@@ -98,11 +99,11 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             if (run is null)
             {
                 // The writer died before there was a run; whoever asked has had no answer.
-                await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, header.Name, ifMatch: null, cancellationToken);
+                await ForgetUnfinishedAsync(header, cancellationToken);
             }
             else if (run.Value.HasEnded)
             {
-                await ReleaseAsync(reference.Tenant, run.Value, cancellationToken);
+                await ReleaseAsync(reference.Tenant, run.Value.Pipeline, reference.Run, cancellationToken);
             }
             else
             {
@@ -145,8 +146,14 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
     /// <summary>Ends a run and gives the next one of its pipeline its turn.</summary>
     public async Task<Run> EndAsync(RunReference reference, RunStatus status, ErrorDetail? error, CancellationToken cancellationToken)
     {
-        var ended = await ChangeAsync(reference, run => run.HasEnded ? run : run.AsEnded(status, error, time.GetUtcNow()), cancellationToken);
-        await ReleaseAsync(reference.Tenant, ended, cancellationToken);
+        var ended = await ChangeAsync(reference, run => run switch
+        {
+            { HasEnded: true } => run,
+            // A stage that stops on request says so by failing.
+            { CancelRequested: true } when status is RunStatus.Failed => run.AsEnded(RunStatus.Cancelled, error: null, time.GetUtcNow()),
+            _ => run.AsEnded(status, error, time.GetUtcNow()),
+        }, cancellationToken);
+        await ReleaseAsync(reference.Tenant, ended.Pipeline, ended.Id, cancellationToken);
         return ended;
     }
 
@@ -165,7 +172,7 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
         }, cancellationToken);
         if (run.HasEnded)
         {
-            await ReleaseAsync(tenant, run, cancellationToken);
+            await ReleaseAsync(tenant, run.Pipeline, id, cancellationToken);
         }
 
         return run;
@@ -185,49 +192,82 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             return new RunTicket(run, StartNow: run.Status is RunStatus.Queued);
         }
 
-        var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, run.Pipeline, current => current switch
+        while (true)
         {
-            null => new PipelineQueue { ActiveRun = run.Id },
-            _ when current.ActiveRun == run.Id || current.QueuedRun == run.Id => current,
-            { ActiveRun: null } => current with { ActiveRun = run.Id },
-            { QueuedRun: null } => current with { QueuedRun = run.Id },
-            _ => current,
-        }, cancellationToken)).Value;
+            var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, run.Pipeline, current => current switch
+            {
+                null => new PipelineQueue { ActiveRun = run.Id },
+                _ when current.ActiveRun == run.Id || current.QueuedRun == run.Id => current,
+                { ActiveRun: null } => current with { ActiveRun = run.Id },
+                { QueuedRun: null } => current with { QueuedRun = run.Id },
+                _ => current,
+            }, cancellationToken)).Value;
+            if (queue.ActiveRun == run.Id)
+            {
+                return new RunTicket(run, StartNow: true);
+            }
 
-        if (queue.ActiveRun == run.Id || queue.QueuedRun == run.Id)
-        {
-            return new RunTicket(run, StartNow: queue.ActiveRun == run.Id);
+            // A run whose place was not given back, since who ended it died or is about to do so, must hold up nobody.
+            if (await FindUnendedAsync(tenant, queue.ActiveRun!, cancellationToken) is null)
+            {
+                await ReleaseAsync(tenant, run.Pipeline, queue.ActiveRun!, cancellationToken);
+            }
+            else if (queue.QueuedRun == run.Id)
+            {
+                return new RunTicket(run, StartNow: false);
+            }
+            else if (await FindUnendedAsync(tenant, queue.QueuedRun!, cancellationToken) is not { } winner)
+            {
+                await ReleaseAsync(tenant, run.Pipeline, queue.QueuedRun!, cancellationToken);
+            }
+            else
+            {
+                // Another request was queued first, and it will read the same sources.
+                await catalog.DeleteAsync(Run.Kind, tenant, run.Id, ifMatch: null, cancellationToken);
+                await ReleaseAsync(tenant, run.Pipeline, run.Id, cancellationToken);
+                return winner.Dataset == run.Dataset
+                    ? new RunTicket(winner, StartNow: false)
+                    : throw new ProblemException(Problem.Conflict, $"The pipeline '{run.Pipeline}' has a run over the data set '{winner.Dataset}' queued. Ask again once that has begun; what was uploaded is kept.");
+            }
         }
-
-        // Another request was queued first, and it will read the same sources.
-        await catalog.DeleteAsync(Run.Kind, tenant, run.Id, ifMatch: null, cancellationToken);
-        await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, new UnfinishedRun(tenant, run.Id).Name, ifMatch: null, cancellationToken);
-        var winner = await catalog.GetAsync(Run.Kind, tenant, queue.QueuedRun!, cancellationToken);
-        return winner.Value.Dataset == run.Dataset
-            ? new RunTicket(winner.Value, StartNow: false)
-            : throw new ProblemException(Problem.Conflict, $"The pipeline '{run.Pipeline}' has a run over the data set '{winner.Value.Dataset}' queued. Ask again once that has begun; what was uploaded is kept.");
     }
 
-    private async Task ReleaseAsync(string tenant, Run ended, CancellationToken cancellationToken)
+    private async Task<Run?> FindUnendedAsync(string tenant, string run, CancellationToken cancellationToken)
+        => await catalog.FindAsync(Run.Kind, tenant, run, cancellationToken) is { Value: { HasEnded: false } unended } ? unended : null;
+
+    /// <summary>Frees the place of a run that ended, or is no more, and gives the next one its turn.</summary>
+    private async Task ReleaseAsync(string tenant, string? pipeline, string run, CancellationToken cancellationToken)
     {
-        if (ended.Pipeline is not null)
+        if (pipeline is not null)
         {
-            var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, ended.Pipeline, current => current switch
+            var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, pipeline, current => current switch
             {
                 null => new PipelineQueue(),
-                _ when current.ActiveRun == ended.Id => new PipelineQueue { ActiveRun = current.QueuedRun },
-                _ when current.QueuedRun == ended.Id => current with { QueuedRun = null },
+                _ when current.ActiveRun == run => new PipelineQueue { ActiveRun = current.QueuedRun },
+                _ when current.QueuedRun == run => current with { QueuedRun = null },
                 _ => current,
             }, cancellationToken)).Value;
 
             // Sent again after a crash in between; starting twice is harmless.
-            if (queue.ActiveRun is { } next && next != ended.Id)
+            if (queue.ActiveRun is { } next && next != run)
             {
                 await messages.SendAsync(
                     RunQueues.Start, BinaryData.FromObjectAsJson(new RunReference(tenant, next), JsonDefaults.Options), options: null, cancellationToken);
             }
         }
 
-        await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, new UnfinishedRun(tenant, ended.Id).Name, ifMatch: null, cancellationToken);
+        await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, new UnfinishedRun(tenant, run).Name, ifMatch: null, cancellationToken);
+    }
+
+    private async Task ForgetUnfinishedAsync(DocumentHeader header, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, header.Name, header.ETag, cancellationToken);
+        }
+        catch (ProblemException changed) when (changed.Problem == Problem.PreconditionFailed)
+        {
+            // Somebody asks for this run again just now.
+        }
     }
 }

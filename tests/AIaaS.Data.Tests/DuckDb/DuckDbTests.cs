@@ -188,9 +188,9 @@ public sealed class DuckDbTests : IDisposable
         using var locked = DuckDbDatabase.Open(new DuckDbOptions { AllowedDirectories = [folder.Path] });
         using DuckDbConnection connection = locked.Connect();
 
-        Assert.Equal(1, connection.QueryInt64($"SELECT count(*) FROM read_csv({Sql.Literal(folder.File("in.csv"))})"));
+        Assert.Equal(1, connection.QueryInt64($"SELECT count(*) FROM read_csv({Sql.Literal(folder["in.csv"])})"));
         Assert.Throws<DuckDbException>(() => connection.Execute($"SELECT * FROM read_csv({Sql.Literal(outside)})"));
-        Assert.Throws<DuckDbException>(() => connection.Execute($"COPY (SELECT 1) TO {Sql.Literal(other.File("out.csv"))}"));
+        Assert.Throws<DuckDbException>(() => connection.Execute($"COPY (SELECT 1) TO {Sql.Literal(other["out.csv"])}"));
         Assert.Throws<DuckDbException>(() => connection.Execute("SET enable_external_access = true"));
         Assert.Throws<DuckDbException>(() => connection.Execute("INSTALL httpfs"));
     }

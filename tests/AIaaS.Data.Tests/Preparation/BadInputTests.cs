@@ -32,9 +32,9 @@ public sealed class BadInputTests : PreparationTest
     [Fact]
     public void A_workbook_is_refused()
     {
-        using (var archive = new ZipArchive(File.Create(Folder.File("a.csv")), ZipArchiveMode.Create))
+        using (var archive = new ZipArchive(File.Create(Folder["a.csv"]), ZipArchiveMode.Create))
             archive.CreateEntry("xl/workbook.xml");
-        Assert.Equal(DatasetReasons.UnsupportedFormat, Refused(Folder.File("a.csv")).Reason);
+        Assert.Equal(DatasetReasons.UnsupportedFormat, Refused(Folder["a.csv"]).Reason);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class BadInputTests : PreparationTest
 
     [Fact]
     public void A_file_that_is_not_there_is_unreadable() =>
-        Assert.Equal(DatasetReasons.Unreadable, Refused(Folder.File("nothing.csv")).Reason);
+        Assert.Equal(DatasetReasons.Unreadable, Refused(Folder["nothing.csv"]).Reason);
 
     [Fact]
     public void No_files_at_all_are_refused() =>
@@ -86,10 +86,10 @@ public sealed class BadInputTests : PreparationTest
     [Fact]
     public void A_compressed_file_may_not_grow_beyond_the_bound()
     {
-        using (var zip = new GZipStream(File.Create(Folder.File("a.csv.gz")), CompressionLevel.Optimal))
+        using (var zip = new GZipStream(File.Create(Folder["a.csv.gz"]), CompressionLevel.Optimal))
             zip.Write(new byte[5_000_000]);
         var preparation = new DatasetPreparation(new PreparationOptions { MaximumSourceBytes = 1_000_000 });
-        DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new(Folder.File("a.csv.gz"))], new PrepareParameters(), Output));
+        DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new(Folder["a.csv.gz"])], new PrepareParameters(), Output));
         Assert.Equal(DatasetReasons.TooLarge, exception.Reason);
     }
 
@@ -122,7 +122,7 @@ public sealed class BadInputTests : PreparationTest
     {
         using var source = new CancellationTokenSource();
         string path = Folder.Write("a.csv", "a,b\n" + string.Concat(Enumerable.Range(0, 1000).Select(i => $"{i},{i % 7}\n")));
-        string temp = Directory.CreateDirectory(Folder.File("temp")).FullName;
+        string temp = Directory.CreateDirectory(Folder["temp"]).FullName;
         var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = temp });
         var progress = new CallbackProgress(value =>
         {

@@ -248,9 +248,9 @@ public sealed class DelimitedFileTests : PreparationTest
     [Fact]
     public void A_compressed_file_is_read()
     {
-        using (var zip = new GZipStream(File.Create(Folder.File("a.csv.gz")), CompressionLevel.Fastest))
+        using (var zip = new GZipStream(File.Create(Folder["a.csv.gz"]), CompressionLevel.Fastest))
             zip.Write("a,b\n1,x\n2,y\n"u8);
-        Prepare(Folder.File("a.csv.gz"));
+        Prepare(Folder["a.csv.gz"]);
         Assert.Equal(["x", "y"], Texts("b"));
     }
 

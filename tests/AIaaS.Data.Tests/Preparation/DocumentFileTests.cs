@@ -36,10 +36,10 @@ public sealed class DocumentFileTests : PreparationTest
             connection.Execute($"""
                 COPY (SELECT i::SMALLINT AS small, i::DECIMAL(9, 2) / 4 AS price, CASE WHEN i = 1 THEN 'nan'::FLOAT ELSE i END AS f,
                         TIMESTAMPTZ '2020-01-01 00:00:00+00' + i * INTERVAL 1 HOUR AS moment, [i, i] AS list, uuid() AS u, i > 1 AS flag
-                    FROM range(3) t(i)) TO {Sql.Literal(Folder.File("a.parquet"))} (FORMAT parquet)
+                    FROM range(3) t(i)) TO {Sql.Literal(Folder["a.parquet"])} (FORMAT parquet)
                 """);
         }
-        PreparationResult result = Prepare(Folder.File("a.parquet"));
+        PreparationResult result = Prepare(Folder["a.parquet"]);
         Assert.Equal(
             ["BIGINT", "DOUBLE", "DOUBLE", "TIMESTAMP", "VARCHAR", "VARCHAR", "BOOLEAN"],
             result.Schema.Columns.Select(column => column.Type));
@@ -52,8 +52,8 @@ public sealed class DocumentFileTests : PreparationTest
     public void What_was_prepared_can_be_prepared_again()
     {
         PrepareText("a,b,c\n1.5,x,2020-01-01\n,y,\n");
-        File.Copy(Path.Combine(Output, PreparedDataset.DataFileName), Folder.File("again.parquet"));
-        PreparationResult result = Prepare(Folder.File("again.parquet"));
+        File.Copy(Path.Combine(Output, PreparedDataset.DataFileName), Folder["again.parquet"]);
+        PreparationResult result = Prepare(Folder["again.parquet"]);
         Assert.Equal(["DOUBLE", "VARCHAR", "DATE"], result.Schema.Columns.Select(column => column.Type));
         Assert.Equal(["x", "y"], Texts("b"));
     }

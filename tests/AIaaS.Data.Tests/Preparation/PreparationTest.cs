@@ -10,7 +10,7 @@ public abstract class PreparationTest : IDisposable
 {
     private protected TemporaryFolder Folder { get; } = new();
 
-    private protected string Output => Folder.File("out");
+    private protected string Output => Folder["out"];
 
     public void Dispose()
     {

@@ -2,7 +2,6 @@ using AIaaS.Functions.Operations;
 using AIaaS.Functions.Tests.Requests;
 using AIaaS.Platform.Operations;
 using AIaaS.Platform.Storage;
-using AIaaS.Platform.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Moq;

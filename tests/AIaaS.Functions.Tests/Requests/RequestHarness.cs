@@ -5,7 +5,6 @@ using System.Text.Json;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform.Security;
 using AIaaS.Platform.Storage;
-using AIaaS.Platform.Tests;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.DependencyInjection;

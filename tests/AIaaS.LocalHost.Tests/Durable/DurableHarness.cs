@@ -22,7 +22,7 @@ internal sealed class DurableHarness : IAsyncDisposable
 
     public string Folder { get; }
 
-    public ManualTime Time { get; } = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    public SteppedTime Time { get; } = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
     public TestFunctions Functions { get; set; } = new();
 

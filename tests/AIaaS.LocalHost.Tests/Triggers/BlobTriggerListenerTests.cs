@@ -3,7 +3,6 @@ using System.Text.Json;
 using AIaaS.LocalHost.Triggers;
 using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Storage;
-using AIaaS.Platform.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AIaaS.LocalHost.Tests.Triggers;

@@ -1,4 +1,3 @@
-using AIaaS.Platform.Tests;
 
 namespace AIaaS.LocalHost.Tests.Triggers;
 

@@ -1,6 +1,5 @@
 using AIaaS.LocalHost.Triggers;
 using AIaaS.Platform.Messaging;
-using AIaaS.Platform.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AIaaS.LocalHost.Tests.Triggers;

@@ -1,4 +1,4 @@
-namespace AIaaS.Platform.Tests;
+namespace AIaaS.Tests;
 
 /// <summary>Time that stands until a test moves it; timers that come due fire inside <see cref="Advance"/>.</summary>
 internal sealed class SteppedTime : TimeProvider

@@ -1,0 +1,302 @@
+using AIaaS.Formats;
+using AIaaS.Functions.Runs;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Training;
+
+namespace AIaaS.Functions.Tests.Runs;
+
+/// <summary>Each path as the engine runs it, and once more replayed from its history at every turn.</summary>
+public sealed class RunPipelineOrchestratorTests
+{
+    private static readonly ErrorDetail Refusal = new("The data cannot be used", "It has one row only.");
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_run_goes_through_its_stages_in_order(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed);
+
+        await run.RunAsync();
+
+        Assert.Equal(
+            [
+                RunActivities.BeginRun, RunActivities.PrepareDataset, RunActivities.SubmitTraining, RunActivities.GetTraining,
+                RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel, RunActivities.EndRun,
+            ],
+            run.Calls);
+        Assert.Equal((RunStatus.Succeeded, null), (run.End.Status, run.End.Error));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_run_without_a_pipeline_prepares_its_data_and_ends(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { Plan = new RunPlan(Proceeds: true, Trains: false) };
+
+        await run.RunAsync();
+
+        Assert.Equal([RunActivities.BeginRun, RunActivities.PrepareDataset, RunActivities.EndRun], run.Calls);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Fact]
+    public async Task A_run_that_ended_already_is_left_as_it_is()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false) { Plan = new RunPlan(Proceeds: false, Trains: false) };
+
+        await run.RunAsync();
+
+        Assert.Equal([RunActivities.BeginRun], run.Calls);
+    }
+
+    [Fact]
+    public async Task A_training_job_that_nobody_can_look_at_any_longer_is_cancelled()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: true) { GetTraining = () => throw new IOException("the cluster is out of reach") };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Failed, run.End.Status);
+        Assert.Contains(RunActivities.CancelTraining, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(RunActivities.PrepareDataset, false)]
+    [InlineData(RunActivities.PrepareDataset, true)]
+    [InlineData(RunActivities.SubmitTraining, false)]
+    [InlineData(RunActivities.SubmitTraining, true)]
+    [InlineData(RunActivities.EvaluateModel, false)]
+    [InlineData(RunActivities.EvaluateModel, true)]
+    [InlineData(RunActivities.RegisterModel, false)]
+    [InlineData(RunActivities.RegisterModel, true)]
+    [InlineData(RunActivities.DeployModel, false)]
+    [InlineData(RunActivities.DeployModel, true)]
+    public async Task A_refusal_ends_the_run_with_its_words_and_no_later_stage(string stage, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { Refusals = { [stage] = Refusal } };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, Refusal), (run.End.Status, run.End.Error));
+        Assert.Equal([stage, RunActivities.EndRun], run.Calls.TakeLast(2));
+        Assert.Single(run.Calls, stage);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stage_that_throws_is_tried_again(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { Throws = { [RunActivities.RegisterModel] = 4 } };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+        Assert.Equal(5, run.Calls.Count(call => call == RunActivities.RegisterModel));
+    }
+
+    [Theory]
+    [InlineData(RunActivities.PrepareDataset, false)]
+    [InlineData(RunActivities.PrepareDataset, true)]
+    [InlineData(RunActivities.SubmitTraining, false)]
+    [InlineData(RunActivities.DeployModel, false)]
+    public async Task A_stage_that_goes_on_throwing_ends_the_run_without_telling_of_our_internals(string stage, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { Throws = { [stage] = int.MaxValue } };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Failed, run.End.Status);
+        Assert.Contains(stage, run.End.Error!.Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", run.End.Error.Title + run.End.Error.Detail, StringComparison.Ordinal);
+        Assert.Equal(5, run.Calls.Count(call => call == stage));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Cancelled_while_its_data_is_prepared_a_run_ends_without_waiting_for_it(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { HeldStage = RunActivities.PrepareDataset };
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Held);
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.EndAsync();
+
+        Assert.Equal((RunStatus.Cancelled, null), (run.End.Status, run.End.Error));
+        Assert.DoesNotContain(RunActivities.SubmitTraining, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Cancelled_while_it_trains_a_run_takes_its_job_back(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { GetTraining = () => StateAsync(TrainingJobState.Running) };
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Cancelled, run.End.Status);
+        Assert.Equal([RunActivities.CancelTraining, RunActivities.EndRun], run.Calls.TakeLast(2));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_job_whose_end_nobody_told_of_is_found_by_the_timer(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed);
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+
+        await run.PassTimeUntilEndAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+        Assert.Single(run.Calls, RunActivities.GetTraining);
+    }
+
+    [Fact]
+    public async Task The_timer_looks_less_often_as_time_goes_by()
+    {
+        var looks = new List<DateTimeOffset>();
+        await using var run = new ScriptedRun(replayEveryTurn: false);
+        run.GetTraining = () =>
+        {
+            looks.Add(run.Now);
+            return StateAsync(looks.Count < 7 ? TrainingJobState.Running : TrainingJobState.Succeeded);
+        };
+        await run.StartAsync();
+
+        await run.PassTimeUntilEndAsync(TimeSpan.FromSeconds(10));
+
+        double[] shortest = [60, 120, 240, 300, 300, 300];
+        var gaps = looks.Zip(looks.Skip(1), (earlier, later) => (later - earlier).TotalSeconds);
+        Assert.All(gaps.Zip(shortest), gap => Assert.True(gap.First >= gap.Second, $"Looked after {gap.First} s instead of {gap.Second}."));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_event_that_came_too_early_does_not_end_the_wait(bool replayed)
+    {
+        var states = new Queue<TrainingJobState>([TrainingJobState.Running, TrainingJobState.Running, TrainingJobState.Succeeded]);
+        await using var run = new ScriptedRun(replayed);
+        run.GetTraining = () => StateAsync(states.Dequeue());
+        await run.StartAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            await run.RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+            await ScriptedRun.ComesAsync(run.Looked);
+        }
+
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(TrainingJobState.Interrupted, false)]
+    [InlineData(TrainingJobState.Interrupted, true)]
+    [InlineData(TrainingJobState.Unknown, false)]
+    public async Task A_job_the_cluster_took_back_or_lost_is_submitted_again(TrainingJobState state, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed);
+        run.GetTraining = () => StateAsync(run.Attempts.Count < 3 ? state : TrainingJobState.Succeeded);
+
+        await run.RunAsync();
+
+        Assert.Equal([1, 2, 3], run.Attempts);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Fact]
+    public async Task A_job_that_is_taken_back_for_ever_is_given_up()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false) { GetTraining = () => StateAsync(TrainingJobState.Interrupted) };
+
+        await run.RunAsync();
+
+        Assert.Equal(Enumerable.Range(1, 10), run.Attempts);
+        Assert.Equal((RunStatus.Failed, "Training was interrupted too often"), (run.End.Status, run.End.Error!.Title));
+        Assert.DoesNotContain(RunActivities.EvaluateModel, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_event_of_a_later_attempt_is_heard_though_that_of_the_first_got_lost(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed);
+        run.GetTraining = () => StateAsync(run.Attempts.Count == 1 ? TrainingJobState.Interrupted : TrainingJobState.Succeeded);
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+        await run.PassTimeUntilAsync(run.Submitted, TimeSpan.FromSeconds(10));
+
+        // No time passes from here on.
+        await run.RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Fact]
+    public async Task A_failure_of_the_clusters_is_told_in_its_words()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false)
+        {
+            GetTraining = () => Task.FromResult(new TrainingJobStatus(TrainingJobState.Failed, Refusal)),
+        };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, Refusal), (run.End.Status, run.End.Error));
+        Assert.DoesNotContain(RunActivities.EvaluateModel, run.Calls);
+    }
+
+    [Fact]
+    public async Task A_failure_of_the_jobs_own_is_left_to_the_stage_that_reads_its_result()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false)
+        {
+            GetTraining = () => StateAsync(TrainingJobState.Failed),
+            Refusals = { [RunActivities.EvaluateModel] = Refusal },
+        };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, Refusal), (run.End.Status, run.End.Error));
+    }
+
+    [Fact]
+    public async Task A_job_cancelled_on_the_cluster_ends_the_run()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false) { GetTraining = () => StateAsync(TrainingJobState.Cancelled) };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, "Training was cancelled"), (run.End.Status, run.End.Error!.Title));
+    }
+
+    [Fact]
+    public async Task A_killed_host_goes_on_waiting_for_the_job_it_submitted()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false);
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+        await run.RestartAsync();
+
+        await run.RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+        Assert.Single(run.Calls, RunActivities.PrepareDataset);
+    }
+
+    private static Task<TrainingJobStatus> StateAsync(TrainingJobState state) => Task.FromResult(new TrainingJobStatus(state));
+}

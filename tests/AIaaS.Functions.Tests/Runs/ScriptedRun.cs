@@ -1,0 +1,148 @@
+using AIaaS.Formats;
+using AIaaS.Functions.Runs;
+using AIaaS.LocalHost.Tests.Durable;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Training;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Converters;
+
+namespace AIaaS.Functions.Tests.Runs;
+
+/// <summary>The real orchestrator under the real local engine; what its activities answer is told by the test.</summary>
+internal sealed class ScriptedRun : IAsyncDisposable
+{
+    private static readonly RunReference Reference = new("default", "run-1");
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private readonly DurableHarness _harness;
+
+    public ScriptedRun(bool replayEveryTurn)
+    {
+        _harness = new DurableHarness(replayEveryTurn);
+        var functions = new TestFunctions()
+            .Orchestrator(RunPipelineOrchestrator.Name, async context =>
+            {
+                await RunPipelineOrchestrator.RunAsync(context);
+                return null;
+            })
+            .Activity<RunReference>(RunActivities.BeginRun, _ => Plan)
+            .Activity<RunReference>(RunActivities.GetTraining, async (_, _) =>
+            {
+                Looked.Release();
+                return await GetTraining();
+            })
+            .Activity<RunReference>(RunActivities.CancelTraining, _ => null)
+            .Activity<TrainingAttempt>(RunActivities.SubmitTraining, attempt =>
+            {
+                Attempts.Add(attempt!.Attempt);
+                var outcome = Answer(RunActivities.SubmitTraining);
+                Submitted.Release();
+                return outcome;
+            })
+            .Activity<RunEnd>(RunActivities.EndRun, end =>
+            {
+                Ends.Add(end!);
+                return null;
+            });
+        foreach (var stage in (string[])[RunActivities.PrepareDataset, RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel])
+        {
+            functions.Activity<RunReference>(stage, async (_, cancellationToken) =>
+            {
+                if (stage == HeldStage)
+                {
+                    Held.Release();
+                    await Task.Delay(Timeout.Infinite, cancellationToken);
+                }
+
+                return Answer(stage);
+            });
+        }
+
+        _harness.Functions = functions;
+    }
+
+    public RunPlan Plan { get; set; } = new(Proceeds: true, Trains: true);
+
+    /// <summary>What stages are refused for.</summary>
+    public Dictionary<string, ErrorDetail> Refusals { get; } = [];
+
+    /// <summary>How often stages throw before they answer.</summary>
+    public Dictionary<string, int> Throws { get; } = [];
+
+    /// <summary>A stage that does not come to its end.</summary>
+    public string? HeldStage { get; set; }
+
+    public Func<Task<TrainingJobStatus>> GetTraining { get; set; } = () => Task.FromResult(new TrainingJobStatus(TrainingJobState.Succeeded));
+
+    public SemaphoreSlim Held { get; } = new(0);
+
+    public SemaphoreSlim Submitted { get; } = new(0);
+
+    public SemaphoreSlim Looked { get; } = new(0);
+
+    public List<int> Attempts { get; } = [];
+
+    public List<RunEnd> Ends { get; } = [];
+
+    public IReadOnlyList<string> Calls => [.. _harness.Functions.Calls.Select(call => call.Name)];
+
+    public RunEnd End => Assert.Single(Ends);
+
+    public Task StartAsync() => _harness.Start().ScheduleAsync(RunPipelineOrchestrator.Name, Reference, Reference.Run);
+
+    public Task RestartAsync()
+    {
+        _harness.Restart();
+        return _harness.Engine.Started;
+    }
+
+    public Task RaiseAsync(string name) => _harness.Client.RaiseEventAsync(Reference.Run, name, "train");
+
+    public static async Task ComesAsync(SemaphoreSlim happened) => Assert.True(await happened.WaitAsync(Patience));
+
+    public DateTimeOffset Now => _harness.Time.GetUtcNow();
+
+    public async Task PassTimeUntilAsync(SemaphoreSlim happened, TimeSpan step)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await happened.WaitAsync(TimeSpan.FromMilliseconds(20), patience.Token)) _harness.Time.Advance(step);
+    }
+
+    /// <summary>Raises the end of the job at every submission, until the run ends.</summary>
+    public async Task<OrchestrationMetadata> RunAsync()
+    {
+        await StartAsync();
+        var end = _harness.EndOfAsync(Reference.Run);
+        while (!end.IsCompleted)
+        {
+            if (await Submitted.WaitAsync(TimeSpan.FromMilliseconds(5))) await RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+            _harness.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        return AssertCompleted(await end);
+    }
+
+    public async Task<OrchestrationMetadata> EndAsync() => AssertCompleted(await _harness.EndOfAsync(Reference.Run));
+
+    public async Task<OrchestrationMetadata> PassTimeUntilEndAsync(TimeSpan step)
+        => AssertCompleted(await _harness.PassTimeUntilEndAsync(Reference.Run, step));
+
+    public ValueTask DisposeAsync() => _harness.DisposeAsync();
+
+    private static OrchestrationMetadata AssertCompleted(OrchestrationMetadata end)
+    {
+        Assert.Equal(OrchestrationRuntimeStatus.Completed, end.RuntimeStatus);
+        return end;
+    }
+
+    private StageOutcome Answer(string stage)
+    {
+        if (Throws.TryGetValue(stage, out var times) && times > 0)
+        {
+            Throws[stage] = times - 1;
+            throw new IOException("/secret/path: the disk is on fire");
+        }
+
+        return new StageOutcome(Refusals.GetValueOrDefault(stage));
+    }
+}

@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Models;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Tests.Models;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using static AIaaS.Platform.Tests.Runs.RunWorld;
+
+namespace AIaaS.Platform.Tests.Predictions;
+
+public sealed class PredictionServiceTests : IAsyncLifetime
+{
+    private readonly RegistryWorld _world = new();
+    private readonly EndpointDirectory _directory;
+    private readonly EndpointService _endpoints;
+    private readonly ModelServer _server;
+    private readonly PredictionService _predictions;
+
+    public PredictionServiceTests()
+    {
+        _directory = new EndpointDirectory(_world.Runs.Catalog, _world.Runs.Time, NullLogger<EndpointDirectory>.Instance);
+        _endpoints = new EndpointService(_world.Runs.Catalog, _world.Registry, _directory, _world.Runs.Time);
+        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
+        _predictions = new PredictionService(
+            _directory, new ModelHost(_world.Registry, _server), new Predictor(TimeProvider.System), NullLogger<PredictionService>.Instance);
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _directory.Dispose();
+        _world.Dispose();
+    }
+
+    [Fact]
+    public async Task An_endpoint_answers_with_its_models_version()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await PutAsync("e");
+
+        using var answer = await PredictAsync("e", """{"rows":[{"length":1,"mass":2}]}""");
+
+        Assert.Equal("r-1", answer.RootElement.GetProperty("requestId").GetString());
+        Assert.Equal(("m", 1), (Model(answer, "name").GetString(), Model(answer, "version").GetInt32()));
+        Assert.Equal(1, answer.RootElement.GetProperty("predictions").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData(1, 99)]
+    [InlineData(10, 90)]
+    [InlineData(50, 50)]
+    [InlineData(100, 0)]
+    [InlineData(0, 100)]
+    public async Task A_hundred_requests_are_shared_out_exactly(int first, int second)
+    {
+        await TwoVersionsAsync();
+        await PutAsync("e", new(1, first), new(2, second));
+
+        // Whichever hundred it is.
+        for (var i = 0; i < 37; i++) await VersionAsync("e");
+        var versions = await VersionsAsync("e", 100);
+
+        Assert.Equal((first, second), (versions.Count(version => version == 1), versions.Count(version => version == 2)));
+    }
+
+    [Fact]
+    public async Task Shares_are_spread_over_the_requests()
+    {
+        await TwoVersionsAsync();
+        await PutAsync("e", new(1, 10), new(2, 90));
+
+        var versions = await VersionsAsync("e", 100);
+
+        Assert.InRange(versions.Take(50).Count(version => version == 1), 4, 6);
+    }
+
+    [Fact]
+    public async Task Endpoints_that_are_called_in_turn_have_their_shares_each()
+    {
+        await TwoVersionsAsync();
+        await PutAsync("e", new(1, 1), new(2, 99));
+        await PutAsync("f", new(1, 1), new(2, 99));
+        var (e, f) = (new List<int>(), new List<int>());
+
+        for (var i = 0; i < 100; i++)
+        {
+            e.Add(await VersionAsync("e"));
+            f.Add(await VersionAsync("f"));
+        }
+
+        Assert.Equal((1, 1), (e.Count(version => version == 1), f.Count(version => version == 1)));
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_is_not_there_is_not_found()
+    {
+        Assert.Equal(Problem.NotFound, (await RefusalAsync("ghost", "{}")).Problem);
+    }
+
+    [Theory]
+    [InlineData("{\"rows\":", "malformed-body", null)]
+    [InlineData("{}", "malformed-body", null)]
+    [InlineData("{\"rows\":[{\"weight\":1}]}", "invalid-value", "weight")]
+    [InlineData("{\"rows\":[{\"mass\":\"heavy\"}]}", "invalid-value", "mass")]
+    public async Task A_request_that_is_not_acceptable_is_told_as_the_callers_mistake(string body, string problem, string? field)
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await PutAsync("e");
+
+        var refusal = await RefusalAsync("e", body);
+
+        Assert.Equal((problem, field), (refusal.Problem.Type, refusal.Field));
+    }
+
+    [Fact]
+    public async Task An_endpoint_may_ignore_features_its_model_does_not_know()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await _endpoints.PutAsync(Tenant, "e", new EndpointDefinition { Model = "m", UnknownFeatures = UnknownFeatures.Ignore }, default, default);
+
+        using var answer = await PredictAsync("e", """{"rows":[{"length":1,"mass":2,"weight":3}]}""");
+
+        Assert.Equal(1, answer.RootElement.GetProperty("predictions").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_model_that_fails_is_our_fault_and_its_words_are_kept()
+    {
+        await _world.RegisterAsync("m", TestModels.Failing);
+        await PutAsync("e");
+
+        var refusal = await RefusalAsync("e", """{"rows":[{"index":1000000}]}""");
+
+        Assert.Equal(Problem.Internal, refusal.Problem);
+        Assert.DoesNotContain("indices", refusal.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("'m' version 1", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_whose_file_is_damaged_is_not_available()
+    {
+        var version = await _world.RegisterAsync("m", TestModels.Regression);
+        await PutAsync("e");
+        await _world.Runs.Store.WriteAsync(ModelVersion.FileOf(Tenant, "m", version, ModelVersion.ContentFile), new MemoryStream([1, 2, 3]), null, default);
+
+        var refusal = await RefusalAsync("e", """{"rows":[]}""");
+
+        Assert.Equal(Problem.Unavailable, refusal.Problem);
+        Assert.NotNull(refusal.RetryAfter);
+        Assert.DoesNotContain(Tenant + "/", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private async Task TwoVersionsAsync()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await _world.RegisterAsync("m", TestModels.Regression);
+    }
+
+    private Task<Written<Endpoint>> PutAsync(string name, params TrafficShare[] traffic)
+        => _endpoints.PutAsync(Tenant, name, new EndpointDefinition { Model = "m", Traffic = traffic.Length == 0 ? null : traffic }, default, default);
+
+    private async Task<List<int>> VersionsAsync(string endpoint, int count)
+    {
+        var versions = new List<int>(count);
+        for (var i = 0; i < count; i++) versions.Add(await VersionAsync(endpoint));
+        return versions;
+    }
+
+    private async Task<int> VersionAsync(string endpoint)
+    {
+        using var answer = await PredictAsync(endpoint, """{"rows":[]}""");
+        return Model(answer, "version").GetInt32();
+    }
+
+    private async Task<JsonDocument> PredictAsync(string endpoint, string body)
+    {
+        var response = new ArrayBufferWriter<byte>();
+        await _predictions.PredictAsync(Tenant, endpoint, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), response, "r-1", default);
+        return JsonDocument.Parse(response.WrittenMemory);
+    }
+
+    private async Task<ProblemException> RefusalAsync(string endpoint, string body)
+        => await Assert.ThrowsAsync<ProblemException>(async () => (await PredictAsync(endpoint, body)).Dispose());
+
+    private static JsonElement Model(JsonDocument answer, string property) => answer.RootElement.GetProperty("model").GetProperty(property);
+}

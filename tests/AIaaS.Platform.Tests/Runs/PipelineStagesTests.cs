@@ -1,0 +1,328 @@
+using System.Text;
+using System.Text.Json;
+using AIaaS.Formats;
+using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Models;
+using AIaaS.Platform.Pipelines;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Tests.Models;
+using AIaaS.Platform.Training;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using Moq;
+using static AIaaS.Platform.Tests.Runs.RunWorld;
+using ModelReference = AIaaS.Platform.Runs.ModelReference;
+
+namespace AIaaS.Platform.Tests.Runs;
+
+public sealed class PipelineStagesTests : IAsyncLifetime
+{
+    private static readonly RunReference Penguins = Reference("run");
+
+    private readonly RegistryWorld _world = new();
+    private readonly TemporaryFolder _home = new();
+    private readonly EndpointDirectory _directory;
+    private readonly ModelServer _server;
+    private readonly DatasetService _datasets;
+    private readonly Mock<ITrainingCluster> _cluster = new();
+    private readonly PipelineStages _stages;
+
+    public PipelineStagesTests()
+    {
+        var (runs, catalog) = (_world.Runs, _world.Runs.Catalog);
+        _directory = new EndpointDirectory(catalog, runs.Time, NullLogger<EndpointDirectory>.Instance);
+        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
+        _datasets = new DatasetService(catalog, runs.Store, runs.Time);
+        _stages = new PipelineStages(
+            catalog,
+            runs.Store,
+            _cluster.Object,
+            runs.Runs,
+            _world.Registry,
+            new EndpointService(catalog, _world.Registry, _directory, runs.Time),
+            new ModelHost(_world.Registry, _server),
+            new PlatformOptions { Home = _home.Path },
+            runs.Time,
+            NullLogger<PipelineStages>.Instance);
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _directory.Dispose();
+        _home.Dispose();
+        _world.Dispose();
+    }
+
+    [Fact]
+    public async Task Preparing_makes_a_version_and_infers_the_pipeline()
+    {
+        await StartAsync(Rows(40));
+
+        Assert.Null((await _stages.PrepareAsync(Penguins, default)).Error);
+
+        var version = (await _datasets.GetVersionAsync(Tenant, "penguins", 1, default)).Value;
+        Assert.Equal((40L, 3), (version.Rows, version.Columns.Count));
+        Assert.Equal(1, (await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
+        var pipeline = (await _world.Runs.Catalog.GetAsync(Pipeline.Kind, Tenant, "penguins", default)).Value;
+        Assert.Equal((true, "species", LearningTask.Classification), (pipeline.Inferred, pipeline.Definition.Target, pipeline.Definition.Task));
+        Assert.Equal("species", (await RunAsync()).Definition!.Target);
+        Assert.Equal((StageStatus.Succeeded, "40 rows, 3 columns"), (Stage(await RunAsync(), StageNames.Prepare).Status, Stage(await RunAsync(), StageNames.Prepare).Detail));
+    }
+
+    [Fact]
+    public async Task A_pipeline_somebody_wrote_is_followed_and_left_as_it_is()
+    {
+        await StartAsync(Rows(40));
+        await DefineAsync(new PipelineDefinition { Target = "mass" });
+
+        await _stages.PrepareAsync(Penguins, default);
+
+        Assert.Equal(("mass", LearningTask.Regression), ((await RunAsync()).Definition!.Target, (await RunAsync()).Definition!.Task!.Value));
+        var pipeline = (await _world.Runs.Catalog.GetAsync(Pipeline.Kind, Tenant, "penguins", default)).Value;
+        Assert.Equal((false, null), (pipeline.Inferred, pipeline.Definition.Task));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("species\n")]
+    [InlineData("species,mass\nAdelie,1\n")]
+    [InlineData("\0\u0001\u0002")]
+    public async Task Data_nothing_can_be_learned_from_is_refused_in_words(string text)
+    {
+        await StartAsync(text);
+
+        var error = (await _stages.PrepareAsync(Penguins, default)).Error;
+
+        Assert.Equal("The data cannot be used", error!.Title);
+        Assert.DoesNotContain(_home.Path, error.Detail, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_home["work"]));
+    }
+
+    [Fact]
+    public async Task A_target_that_is_not_there_is_refused_and_named()
+    {
+        await StartAsync(Rows(40));
+        await DefineAsync(new PipelineDefinition { Target = "wingspan" });
+
+        var error = (await _stages.PrepareAsync(Penguins, default)).Error;
+
+        Assert.Contains("wingspan", error!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_asked_to_stop_begins_no_further_stage()
+    {
+        await StartAsync(Rows(40));
+        await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+
+        Assert.NotNull((await _stages.PrepareAsync(Penguins, default)).Error);
+
+        Assert.Null((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
+    }
+
+    [Fact]
+    public async Task A_source_that_is_gone_is_refused_and_named()
+    {
+        await StartAsync(Rows(40));
+        var source = Assert.Single((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Sources);
+        await _world.Runs.Store.DeleteAsync(source.Location, null, default);
+
+        Assert.Contains("'rows.csv'", (await _stages.PrepareAsync(Penguins, default)).Error!.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Preparing_may_die_at_any_step_and_be_repeated(bool done)
+    {
+        for (var step = 1; ; step++)
+        {
+            var (name, text) = ($"penguins-{step}", Rows(40));
+            await _datasets.UploadAsync(Tenant, name, "rows.csv", new MemoryStream(Encoding.UTF8.GetBytes(text)), append: false, default, default);
+            await _world.Runs.StartAsync(name, name, name);
+            _world.Runs.Crash.Arm(step, done);
+            var dead = await _world.Runs.DiesAsync(() => _stages.PrepareAsync(Reference(name), default));
+            _world.Runs.Crash.Restart();
+
+            Assert.Null((await _stages.PrepareAsync(Reference(name), default)).Error);
+
+            Assert.Equal(1, (await _datasets.GetAsync(Tenant, name, default)).Value.Version);
+            Assert.Equal(40, (await _datasets.GetVersionAsync(Tenant, name, 1, default)).Value.Rows);
+            Assert.Equal("species", (await _world.Runs.GetAsync(name)).Definition!.Target);
+            Assert.Equal("species", (await _world.Runs.Catalog.GetAsync(Pipeline.Kind, Tenant, name, default)).Value.Definition.Target);
+            if (!dead)
+            {
+                Assert.True(step > 8);
+                return;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_training_job_says_what_is_to_be_learned_from_which_files()
+    {
+        await StartAsync(Rows(40));
+        await _stages.PrepareAsync(Penguins, default);
+        TrainingJob? job = null;
+        _cluster.Setup(cluster => cluster.SubmitAsync(It.IsAny<TrainingJob>(), It.IsAny<CancellationToken>())).Callback((TrainingJob given, CancellationToken _) => job = given);
+
+        await _stages.SubmitTrainingAsync(new TrainingAttempt(Penguins, 3), default);
+
+        var parameters = job!.Description.Parameters.Deserialize<TrainParameters>(JsonDefaults.Options)!;
+        Assert.Equal((JobKind.Train, 3, Tenant, "run"), (job.Description.Kind, job.Description.Attempt, job.Description.Tenant, job.Description.Run));
+        Assert.Equal(("species", LearningTask.Classification, 1), (parameters.Target, parameters.Task, parameters.DatasetVersion));
+        Assert.Equal(job.Description.Inputs.Keys.Order(), job.Inputs.Keys.Order());
+        foreach (var input in job.Inputs.Values) Assert.NotNull(await _world.Runs.Store.GetPropertiesAsync(input, default));
+    }
+
+    [Fact]
+    public async Task A_training_job_that_failed_is_told_in_its_words()
+    {
+        await TrainedAsync();
+        var error = new ErrorDetail("Training failed", "There is nothing to learn.");
+        await LeaveResultAsync(new JobResult { Status = JobOutcome.Failed, Error = error });
+
+        Assert.Equal(error, (await _stages.EvaluateAsync(Penguins, default)).Error);
+    }
+
+    [Fact]
+    public async Task A_job_without_a_result_is_our_trouble_and_no_refusal()
+    {
+        await StartAsync(Rows(40));
+
+        await Assert.ThrowsAsync<InvalidDataException>(() => _stages.EvaluateAsync(Penguins, default));
+    }
+
+    [Theory]
+    [InlineData("rmse", null, 2.0, null)]
+    [InlineData("rmse", 1.0, null, null)]
+    [InlineData("rmse", null, 1.0, "at most 1; on the holdout rows it is 1.5")]
+    [InlineData("r2", 0.8, null, "at least 0.8; on the holdout rows it is 0.25")]
+    [InlineData("auc", 0.8, null, "does not have; it has")]
+    public async Task A_model_is_held_against_the_gate(string metric, double? minimum, double? maximum, string? refusal)
+    {
+        await TrainedAsync(new GateDefinition { Metric = metric, Minimum = minimum, Maximum = maximum });
+
+        var error = (await _stages.EvaluateAsync(Penguins, default)).Error;
+
+        if (refusal is null) Assert.Null(error);
+        else Assert.Contains(refusal, error!.Detail, StringComparison.Ordinal);
+        var run = await RunAsync();
+        Assert.Equal(StageStatus.Succeeded, Stage(run, StageNames.Train).Status);
+        Assert.Equal("linear", Assert.Single(run.Leaderboard).Trainer);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Registering_and_deploying_may_die_at_any_step_and_make_one_version(bool done)
+    {
+        await TrainedAsync();
+        var step = 1;
+        for (var steps = 0; ; steps++)
+        {
+            _world.Runs.Crash.Arm(step++, done);
+            var dead = await _world.Runs.DiesAsync(async () =>
+            {
+                await _stages.RegisterAsync(Penguins, default);
+                await _stages.DeployAsync(Penguins, default);
+            });
+            _world.Runs.Crash.Restart();
+            if (!dead)
+            {
+                Assert.True(steps > 8);
+                break;
+            }
+        }
+
+        var version = Assert.Single((await _world.Registry.ListVersionsAsync(Tenant, "penguins", 10, null, default)).Items).Value;
+        var run = await RunAsync();
+        Assert.Equal((new ModelReference("penguins", version.Version), "penguins"), (run.Model, run.Endpoint));
+        Assert.Equal([new TrafficShare(version.Version, 100)], (await _directory.FindAsync(Tenant, "penguins", default))!.Traffic);
+        Assert.Equal(version.Version, await _world.Registry.DefaultVersionAsync(Tenant, "penguins", default));
+    }
+
+    [Fact]
+    public async Task A_model_that_does_not_load_is_not_deployed()
+    {
+        await TrainedAsync();
+        await LeaveResultAsync(await ArtifactsAsync(model: [1, 2, 3]));
+        await _stages.RegisterAsync(Penguins, default);
+
+        var error = (await _stages.DeployAsync(Penguins, default)).Error;
+
+        Assert.Contains("cannot be loaded", error!.Detail, StringComparison.Ordinal);
+        Assert.Null(await _directory.FindAsync(Tenant, "penguins", default));
+    }
+
+    [Fact]
+    public async Task A_result_that_lists_no_model_makes_no_version()
+    {
+        await TrainedAsync();
+        await LeaveResultAsync(new JobResult { Status = JobOutcome.Succeeded });
+
+        await Assert.ThrowsAsync<InvalidDataException>(() => _stages.RegisterAsync(Penguins, default));
+
+        Assert.Empty((await _world.Registry.ListVersionsAsync(Tenant, "penguins", 10, null, default)).Items);
+    }
+
+    private static string Rows(int count) => "species,mass,island\n"
+        + string.Concat(Enumerable.Range(0, count).Select(i => $"{(i % 2 == 0 ? "Adelie" : "Gentoo")},{3000 + (i * 37.5)},{(i % 3 == 0 ? "Biscoe" : "Dream")}\n"));
+
+    private async Task StartAsync(string text)
+    {
+        await _world.Runs.AddDatasetAsync();
+        var location = new AIaaS.Platform.Storage.ObjectPath("datasets", $"{Tenant}/penguins/sources/1/rows.csv");
+        var written = await _world.Runs.Store.WriteAsync(location, new MemoryStream(Encoding.UTF8.GetBytes(text)), null, default);
+        await _world.Runs.Catalog.UpdateAsync(
+            Dataset.Kind, Tenant, "penguins", known => known.With(new DatasetSource("rows.csv", location, written.ETag, written.Length, known.Created), replaceAll: true, known.Created), default);
+        await _world.Runs.StartAsync("run");
+        await _world.Runs.BeginAsync("run");
+    }
+
+    /// <summary>A run whose job has left a regression model.</summary>
+    private async Task TrainedAsync(GateDefinition? gate = null)
+    {
+        await StartAsync(Rows(40));
+        var definition = new PipelineDefinition { Target = "mass", Task = LearningTask.Regression, Gate = gate };
+        await _world.Runs.Runs.ChangeAsync(Penguins, run => run with { Definition = definition }, default);
+        await LeaveResultAsync(await ArtifactsAsync(TestModels.Regression.Read()));
+    }
+
+    private async Task<JobResult> ArtifactsAsync(byte[] model)
+    {
+        var metrics = new ModelMetrics
+        {
+            TrainingRows = 32,
+            HoldoutRows = 8,
+            Holdout = new Dictionary<string, double> { ["rmse"] = 1.5, ["r2"] = 0.25, ["mae"] = 1 },
+        };
+        var card = new ModelCard { Name = "penguins", Task = LearningTask.Regression, Trainer = "linear", Trained = _world.Runs.Time.GetUtcNow() };
+        return new JobResult
+        {
+            Status = JobOutcome.Succeeded,
+            Artifacts =
+            [
+                await _world.LeaveAsync(ModelVersion.ContentFile, model),
+                await _world.LeaveAsync(ModelSignature.FileName, JsonSerializer.SerializeToUtf8Bytes(TestModels.Regression.Signature, JsonDefaults.Options)),
+                await _world.LeaveAsync(ModelMetrics.FileName, JsonSerializer.SerializeToUtf8Bytes(metrics, JsonDefaults.Options)),
+                await _world.LeaveAsync(ModelCard.FileName, JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Options)),
+            ],
+        };
+    }
+
+    private Task LeaveResultAsync(JobResult result) => _world.LeaveAsync(JobResult.FileName, JsonSerializer.SerializeToUtf8Bytes(result, JsonDefaults.Options));
+
+    private async Task DefineAsync(PipelineDefinition definition)
+        => await new PipelineService(_world.Runs.Catalog, _world.Runs.Time).PutAsync(Tenant, "penguins", definition, default, default);
+
+    private Task<Run> RunAsync() => _world.Runs.GetAsync("run");
+
+    private static RunStage Stage(Run run, string name) => run.Stages.Single(stage => stage.Name == name);
+}
