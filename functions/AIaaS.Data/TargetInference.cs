@@ -51,7 +51,7 @@ public static class TargetInference
         if (present < FewestRows)
         {
             throw new DatasetException(DatasetReasons.TooFewRows,
-                Invariant($"Only {present} rows have a value of the target {column.Name}; at least {FewestRows} are needed. Send more rows."));
+                Invariant($"At least {FewestRows} rows with a value of the target {column.Name} are needed, and the data has {present}. Send more rows."));
         }
         if (!profile.Columns.Any(other => other.Name != column.Name && IsFeature(other)))
             throw new DatasetException(DatasetReasons.NoFeatures, $"Beside the target {column.Name} no column can be learned from: the others are constant, empty or keys. Add columns that say something about {column.Name}.");
@@ -73,7 +73,7 @@ public static class TargetInference
     private static ColumnProfile Infer(DataProfile profile, LearningTask? task)
     {
         if (profile.Rows < FewestRows)
-            throw new DatasetException(DatasetReasons.TooFewRows, Invariant($"The data has {profile.Rows} usable rows; at least {FewestRows} are needed. Send more rows."));
+            throw new DatasetException(DatasetReasons.TooFewRows, Invariant($"At least {FewestRows} usable rows are needed, and the data has {profile.Rows}. Send more rows."));
         foreach (string name in SureNames)
         {
             if (profile.Columns.FirstOrDefault(column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } sure)
