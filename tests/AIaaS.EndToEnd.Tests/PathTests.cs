@@ -156,17 +156,20 @@ public sealed class PathTests(HostFixture host)
     public async Task Uploads_during_a_run_coalesce_into_one_queued_run()
     {
         var name = HostFixture.NewName("coalesce");
-        var first = await host.Admin.PutDatasetAsync(name, HostFixture.Penguins);
-        var second = await host.Admin.PutDatasetAsync(name, HostFixture.Penguins);
-        var third = await host.Admin.PutDatasetAsync(name, HostFixture.Penguins);
+        // So large that the first run is still active when the last request comes.
+        var first = await host.Admin.PutDatasetAsync(name, Table(rows: 400_000));
+        var second = await host.Admin.PutDatasetAsync(name, Table(rows: 200));
+        var third = await host.Admin.PutDatasetAsync(name, Table(rows: 300));
 
         await host.Admin.AwaitRunAsync(first);
         var last = await host.Admin.AwaitRunAsync(third);
 
         Assert.NotEqual(first, second);
+        Assert.Equal(second, third);
         Assert.Equal("succeeded", last.GetProperty("status").GetString());
         var runs = (await host.Admin.GetAsync($"/api/v1/runs?pipeline={name}")).GetProperty("items");
-        Assert.InRange(runs.GetArrayLength(), 2, 3);
+        Assert.Equal(2, runs.GetArrayLength());
+        Assert.Equal(300, (await host.Admin.GetAsync($"/api/v1/datasets/{name}/profile")).GetProperty("rows").GetInt64());
     }
 
     [Fact]
