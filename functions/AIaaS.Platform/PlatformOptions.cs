@@ -29,11 +29,17 @@ public sealed record PlatformOptions
     /// <summary>Where the trainer program lies (<c>AIaaS__TrainerPath</c>); null for <c>trainer/</c> beside this program.</summary>
     public string? TrainerPath { get; init; }
 
-    internal FileObjectStoreOptions ObjectFiles => new() { Root = Path.Combine(Home, "storage") };
+    internal FileObjectStoreOptions ObjectFiles => new() { Root = StorageFolderOf(Home) };
 
     internal FileMessageQueueOptions MessageFiles => new() { Root = Path.Combine(Home, "queues") };
 
     internal ProcessTrainingClusterOptions Processes => new() { Root = Path.Combine(Home, "jobs"), TrainerPath = TrainerPath };
+
+    /// <summary>The folder of the file object store in a home.</summary>
+    public static string StorageFolderOf(string home) => Path.Combine(home, "storage");
+
+    /// <summary>The folder of what only work under way needs in a home.</summary>
+    public static string WorkFolderOf(string home) => Path.Combine(home, "work");
 
     /// <summary>Reads the settings.</summary>
     /// <param name="configuration">With environment variables in it.</param>
@@ -55,7 +61,7 @@ public sealed record PlatformOptions
     }
 
     /// <summary>A folder for one piece of work, gone once it is disposed.</summary>
-    internal WorkFolder NewWorkFolder() => new(Path.Combine(Home, "work", Guid.NewGuid().ToString("N")));
+    internal WorkFolder NewWorkFolder() => new(Path.Combine(WorkFolderOf(Home), Guid.NewGuid().ToString("N")));
 }
 
 /// <summary>A folder that is removed with all that lies in it.</summary>

@@ -82,7 +82,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
 
     private async Task<string> DropAsync(CancellationToken cancellationToken)
     {
-        var folder = Path.Combine(home.StorageFolder, "incoming", Caller.DefaultTenant, Pipeline);
+        var folder = Path.Combine(home.DropFolderOf(Caller.DefaultTenant), Pipeline);
         Directory.CreateDirectory(folder);
         var target = Path.Combine(folder, "penguins.csv");
         await using (var from = File.OpenRead(Sample))

@@ -1,3 +1,6 @@
+using AIaaS.Platform;
+using AIaaS.Platform.Storage;
+
 namespace AIaaS.LocalHost.Hosting;
 
 /// <summary>The folder that holds everything of one local host; held by one host at a time.</summary>
@@ -19,12 +22,15 @@ public sealed class HomeFolder : IDisposable
 
     public string AdminKeyFile => System.IO.Path.Combine(Path, "admin.key");
 
-    public string StorageFolder => System.IO.Path.Combine(Path, "storage");
+    public string StorageFolder => PlatformOptions.StorageFolderOf(Path);
+
+    /// <summary>Where files for a tenant's pipelines are dropped.</summary>
+    public string DropFolderOf(string tenant) => System.IO.Path.Combine(StorageFolder, Containers.Incoming, tenant);
 
     public string DurableFolder => System.IO.Path.Combine(Path, "durable");
 
     /// <summary>What only work under way needs.</summary>
-    public string WorkFolder => System.IO.Path.Combine(Path, "work");
+    public string WorkFolder => PlatformOptions.WorkFolderOf(Path);
 
     /// <summary>Which versions of which blobs were handled.</summary>
     public string ReceiptsFolder => System.IO.Path.Combine(Path, "receipts");

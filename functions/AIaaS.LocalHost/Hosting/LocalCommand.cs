@@ -80,7 +80,7 @@ public static class LocalCommand
             await home.AnnounceAsync(url, cancellationToken);
             Console.WriteLine($"Listening on {url}");
             Console.WriteLine($"Admin key: {home.AdminKeyFile}");
-            Console.WriteLine($"Drop folder: {Path.Combine(home.StorageFolder, "incoming", Caller.DefaultTenant)}{Path.DirectorySeparatorChar}PIPELINE{Path.DirectorySeparatorChar}FILE");
+            Console.WriteLine($"Drop folder: {home.DropFolderOf(Caller.DefaultTenant)}{Path.DirectorySeparatorChar}PIPELINE{Path.DirectorySeparatorChar}FILE");
 
             var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();
             if (demo is not null)

@@ -48,9 +48,7 @@ public sealed class Catalog
         {
             try
             {
-                var value = await JsonSerializer.DeserializeAsync<T>(content.Stream, JsonDefaults.Options, cancellationToken)
-                    ?? throw new InvalidDataException($"The document '{content.Properties.Path}' holds null.");
-                return new Document<T>(name, content.Properties.ETag, value);
+                return new Document<T>(name, content.Properties.ETag, await content.ReadJsonAsync<T>(cancellationToken));
             }
             catch (JsonException exception)
             {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Problems;
@@ -71,8 +70,7 @@ internal sealed class RegistryModelSource(ModelRegistry registry) : IModelSource
         ModelSignature signature;
         await using (var content = await registry.OpenFileAsync(tenant, name, model.Version, ModelSignature.FileName, cancellationToken))
         {
-            signature = await JsonSerializer.DeserializeAsync<ModelSignature>(content.Stream, JsonDefaults.Options, cancellationToken)
-                ?? throw new InvalidDataException("The signature holds null.");
+            signature = await content.ReadJsonAsync<ModelSignature>(cancellationToken);
         }
 
         var file = await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken);

@@ -37,7 +37,6 @@ public sealed partial class PipelineStages(
     TimeProvider time,
     ILogger<PipelineStages> logger)
 {
-    private const string TrainingJobName = "train";
     private static readonly string[] PreparedFiles =
         [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
 
@@ -104,7 +103,7 @@ public sealed partial class PipelineStages(
                     Description = new JobDescription
                     {
                         Kind = JobKind.Train,
-                        Id = TrainingJobName,
+                        Id = Run.TrainingJobName,
                         Tenant = tenant,
                         Run = run.Id,
                         Attempt = attempt.Attempt,
@@ -123,7 +122,7 @@ public sealed partial class PipelineStages(
                         ["schema"] = File(DataSchema.FileName),
                         ["profile"] = File(DataProfile.FileName),
                     },
-                    Folder = Run.JobFolder(tenant, run.Id, TrainingJobName),
+                    Folder = Run.TrainingFolder(attempt.Reference),
                     Cluster = definition.Compute.Cluster,
                 },
                 token);
@@ -131,10 +130,10 @@ public sealed partial class PipelineStages(
         }, cancellationToken);
 
     public Task<TrainingJobStatus> GetTrainingAsync(RunReference reference, CancellationToken cancellationToken)
-        => cluster.GetStatusAsync(new TrainingJobId(reference.Tenant, reference.Run, TrainingJobName), cancellationToken);
+        => cluster.GetStatusAsync(new TrainingJobId(reference.Tenant, reference.Run, Run.TrainingJobName), cancellationToken);
 
     public Task CancelTrainingAsync(RunReference reference, CancellationToken cancellationToken)
-        => cluster.CancelAsync(new TrainingJobId(reference.Tenant, reference.Run, TrainingJobName), cancellationToken);
+        => cluster.CancelAsync(new TrainingJobId(reference.Tenant, reference.Run, Run.TrainingJobName), cancellationToken);
 
     /// <summary>Reads what the training job left and holds it against the pipeline's gate.</summary>
     public Task<StageOutcome> EvaluateAsync(RunReference reference, CancellationToken cancellationToken)
@@ -285,13 +284,12 @@ public sealed partial class PipelineStages(
     {
         await using var content = await store.OpenReadAsync(path, range: null, cancellationToken)
             ?? throw new InvalidDataException($"'{path}' is missing.");
-        return await JsonSerializer.DeserializeAsync<T>(content.Stream, JsonDefaults.Options, cancellationToken)
-            ?? throw new InvalidDataException($"'{path}' holds null.");
+        return await content.ReadJsonAsync<T>(cancellationToken);
     }
 
     private static ObjectPath OutputsOf(RunReference reference)
     {
-        var folder = Run.JobFolder(reference.Tenant, reference.Run, TrainingJobName);
+        var folder = Run.TrainingFolder(reference);
         return folder with { Name = folder.Name + "outputs/" };
     }
 

@@ -163,8 +163,11 @@ public sealed record Run
         })],
     };
 
-    /// <summary>Where a job of a run keeps its files.</summary>
-    internal static ObjectPath JobFolder(string tenant, string run, string job) => new(Containers.Runs, $"{tenant}/{run}/jobs/{job}/");
+    /// <summary>The job that trains, within its run.</summary>
+    internal const string TrainingJobName = "train";
+
+    /// <summary>Where that job keeps its files.</summary>
+    internal static ObjectPath TrainingFolder(RunReference run) => new(Containers.Runs, $"{run.Tenant}/{run.Run}/jobs/{TrainingJobName}/");
 }
 
 /// <summary>Names a run across tenants; the input of its orchestration, whose instance id is the run's.</summary>

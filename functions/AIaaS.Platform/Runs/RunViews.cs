@@ -121,14 +121,14 @@ public sealed class RunViews(RunService runs, IObjectStore store, TimeProvider t
     public async Task<ObjectContent> OpenTrialLogAsync(RunReference reference, int trial, CancellationToken cancellationToken)
     {
         await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken);
-        var folder = Run.JobFolder(reference.Tenant, reference.Run, "train");
+        var folder = Run.TrainingFolder(reference);
         var log = trial == 1 ? await store.OpenReadAsync(folder with { Name = folder.Name + "log.txt" }, range: null, cancellationToken) : null;
         return log ?? throw new ProblemException(Problem.NotFound, $"The run '{reference.Run}' has no log of a trial {trial} yet.");
     }
 
     private async Task<(int Number, JobProgress Progress)?> FindLastProgressAsync(RunReference reference, CancellationToken cancellationToken)
     {
-        var folder = Run.JobFolder(reference.Tenant, reference.Run, "train");
+        var folder = Run.TrainingFolder(reference);
         var prefix = $"{folder.Name}outputs/{JobProgress.Folder}/";
         ObjectProperties? last = null;
         var count = 0;

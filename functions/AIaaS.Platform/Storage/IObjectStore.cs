@@ -1,3 +1,6 @@
+using System.Text.Json;
+using AIaaS.Formats;
+
 namespace AIaaS.Platform.Storage;
 
 /// <summary>Where an object lies.</summary>
@@ -31,6 +34,14 @@ public sealed class ObjectContent(ObjectProperties properties, Stream stream) : 
 
     /// <summary>The bytes asked for; one version of the object, whatever is written meanwhile.</summary>
     public Stream Stream { get; } = stream;
+
+    /// <summary>Reads the object as a JSON document of ours.</summary>
+    /// <exception cref="JsonException">It is not one.</exception>
+    /// <exception cref="InvalidDataException">It holds null.</exception>
+    public async Task<T> ReadJsonAsync<T>(CancellationToken cancellationToken)
+        where T : class
+        => await JsonSerializer.DeserializeAsync<T>(Stream, JsonDefaults.Options, cancellationToken)
+            ?? throw new InvalidDataException($"'{Properties.Path}' holds null.");
 
     public ValueTask DisposeAsync() => Stream.DisposeAsync();
 }
