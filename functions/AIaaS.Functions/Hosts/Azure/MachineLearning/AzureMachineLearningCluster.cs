@@ -95,12 +95,14 @@ internal sealed partial class AzureMachineLearningCluster(
         {
             await job.CancelAsync(WaitUntil.Started, cancellationToken);
         }
-        catch (RequestFailedException) when (HasEnded(await FindAsync(id, description.Attempt, cancellationToken)))
+        catch (RequestFailedException)
         {
-            // It ended by itself in between.
+            // Where it ended by itself in between there is nothing left to cancel.
+            if (await FindAsync(id, description.Attempt, cancellationToken) is { } left && !new TrainingJobStatus(StateOf(left)).Ended)
+            {
+                throw;
+            }
         }
-
-        static bool HasEnded(MachineLearningJobResource? job) => job is null || new TrainingJobStatus(StateOf(job)).Ended;
     }
 
     private async Task CreateAsync(string name, string cluster, MachineLearningJobData data, CancellationToken cancellationToken)

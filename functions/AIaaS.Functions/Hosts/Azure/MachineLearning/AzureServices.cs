@@ -1,29 +1,29 @@
+using AIaaS.Functions.Hosts.MachineLearning;
 using AIaaS.Platform;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
 using Azure.Core;
 using Azure.ResourceManager;
 using Azure.ResourceManager.MachineLearning;
-using Microsoft.Extensions.Configuration;
+using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure;
 
-/// <summary>Registers training on Azure Machine Learning; left out of the build by <c>WithAzureMl=false</c>.</summary>
-internal static class MachineLearningServices
+internal static partial class AzureServices
 {
-    /// <summary>Adds <see cref="ITrainingCluster"/> where <c>AIaaS__TrainingCluster</c> is <c>azure-ml</c>. A <see cref="TokenCredential"/> is registered elsewhere.</summary>
+    /// <summary>Left out of the build by <c>WithAzureMl=false</c>; the platform then refuses <c>AIaaS__TrainingCluster=azure-ml</c>.</summary>
     /// <exception cref="InvalidOperationException">A setting is missing or not acceptable.</exception>
-    public static IServiceCollection AddMachineLearning(this IServiceCollection services, IConfiguration configuration, PlatformOptions platform)
+    static partial void AddMachineLearning(FunctionsApplicationBuilder builder, PlatformOptions platform)
     {
         if (platform.TrainingCluster != "azure-ml")
         {
-            return services;
+            return;
         }
 
-        var options = AzureMlOptions.FromConfiguration(configuration);
-        return services.AddSingleton<ITrainingCluster>(provider =>
+        var options = AzureMlOptions.FromConfiguration(builder.Configuration);
+        builder.Services.AddSingleton<ITrainingCluster>(provider =>
         {
             var client = new Lazy<ArmClient>(() => new ArmClient(provider.GetRequiredService<TokenCredential>()));
             var workspace = new ResourceIdentifier(options.WorkspaceId);
@@ -32,8 +32,7 @@ internal static class MachineLearningServices
                 options,
                 new(() => client.Value.GetMachineLearningWorkspaceResource(workspace).GetMachineLearningJobs()),
                 new(() => client.Value.GetMachineLearningEnvironmentContainerResource(environment).GetMachineLearningEnvironmentVersions()),
-                // Without the exception's memory: a package that lacks the file says so at every job.
-                new(() => TrainerBuild.Read(AppContext.BaseDirectory), LazyThreadSafetyMode.PublicationOnly),
+                new(() => TrainerBuild.Read(AppContext.BaseDirectory)),
                 provider.GetRequiredService<IObjectStore>(),
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<AzureMachineLearningCluster>>());
