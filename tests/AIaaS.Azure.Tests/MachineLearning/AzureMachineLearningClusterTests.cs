@@ -2,7 +2,7 @@ using System.ClientModel.Primitives;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Formats;
-using AIaaS.Functions.Hosts.MachineLearning;
+using AIaaS.Functions.Hosts.Azure.MachineLearning;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;

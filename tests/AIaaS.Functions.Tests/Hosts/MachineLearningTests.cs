@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using AIaaS.Formats;
-using AIaaS.Functions.Hosts.MachineLearning;
+using AIaaS.Functions.Hosts.Azure.MachineLearning;
 using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Training;

@@ -14,7 +14,7 @@ using Azure.ResourceManager.MachineLearning;
 using Azure.ResourceManager.MachineLearning.Models;
 using Microsoft.Extensions.Logging;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>Runs jobs as command jobs on the compute clusters of an Azure Machine Learning workspace.</summary>
 /// <remarks>

@@ -2,7 +2,7 @@ using System.Globalization;
 using AIaaS.Platform;
 using AIaaS.Platform.Training;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>Names one attempt at a job in a workspace: <c>{tenant}_{run}_{job}_{attempt}</c>, at most 200 of the 255 characters that it allows.</summary>
 internal static class AzureMlJobName

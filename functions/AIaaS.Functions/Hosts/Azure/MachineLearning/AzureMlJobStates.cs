@@ -1,6 +1,6 @@
 using AIaaS.Platform.Training;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>What the states of Azure Machine Learning mean here.</summary>
 internal static class AzureMlJobStates

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Configuration;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>Settings of the Azure Machine Learning cluster, each from <c>AIaaS__AzureMl__{name}</c>.</summary>
 internal sealed record AzureMlOptions

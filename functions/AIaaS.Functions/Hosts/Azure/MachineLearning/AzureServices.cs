@@ -1,4 +1,4 @@
-using AIaaS.Functions.Hosts.MachineLearning;
+using AIaaS.Functions.Hosts.Azure.MachineLearning;
 using AIaaS.Platform;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;

@@ -1,4 +1,4 @@
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>What a node runs: it unpacks the trainer, lays the mounted inputs where the job looks for them, and becomes the trainer.</summary>
 internal static class NodeCommand

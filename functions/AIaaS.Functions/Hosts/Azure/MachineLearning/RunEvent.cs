@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AIaaS.Platform.Training;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>An event of a workspace's run, from the Event Grid schema or CloudEvents 1.0.</summary>
 /// <param name="Type">For instance <c>Microsoft.MachineLearningServices.RunCompleted</c>.</param>

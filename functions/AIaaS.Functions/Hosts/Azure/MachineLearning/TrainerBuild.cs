@@ -3,7 +3,7 @@ using AIaaS.Formats;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary><c>trainer-build.json</c> in the package of the function app: which trainer belongs to it, and what it is made of.</summary>
 /// <remarks>Made by <c>infra/hooks/pack-trainer.cs</c>; the same file, written last, marks a complete upload at <c>trainer/{id}/build.json</c>.</remarks>

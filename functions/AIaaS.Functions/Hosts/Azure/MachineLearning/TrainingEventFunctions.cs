@@ -5,7 +5,7 @@ using AIaaS.Platform.Training;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;
 
-namespace AIaaS.Functions.Hosts.MachineLearning;
+namespace AIaaS.Functions.Hosts.Azure.MachineLearning;
 
 /// <summary>Turns the workspace's events, which Event Grid puts into a queue, into the message that every cluster sends when a job ended.</summary>
 public sealed partial class TrainingEventFunctions(IMessageQueue queue, ILogger<TrainingEventFunctions> logger)
