@@ -7,6 +7,8 @@ using AIaaS.Platform.Models;
 using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
+using AIaaS.Platform.Storage;
 using AIaaS.Platform.Tests.Models;
 using AIaaS.Platform.Training;
 using AIaaS.Serving.Models;
@@ -28,6 +30,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     private readonly ModelServer _server;
     private readonly DatasetService _datasets;
     private readonly Mock<ITrainingCluster> _cluster = new();
+    private readonly LocalFileCache _cache;
     private readonly PipelineStages _stages;
 
     public PipelineStagesTests()
@@ -36,15 +39,19 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         _directory = new EndpointDirectory(catalog, runs.Time, NullLogger<EndpointDirectory>.Instance);
         _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
         _datasets = new DatasetService(catalog, runs.Store, runs.Time);
+        var options = new PlatformOptions { Home = _home.Path };
+        _cache = new LocalFileCache(_home["cache"], options.DataCacheBytes, runs.Store);
         _stages = new PipelineStages(
             catalog,
             runs.Store,
             _cluster.Object,
             runs.Runs,
+            new VersionPreparation(
+                catalog, runs.Store, _cluster.Object, runs.Runs, new DatasetContracts(catalog, runs.Time), new TenantSalts(catalog), _cache, options, runs.Time),
             _world.Registry,
             new EndpointService(catalog, _world.Registry, _directory, runs.Time),
             new ModelHost(_world.Registry, _server),
-            new PlatformOptions { Home = _home.Path },
+            options,
             runs.Time,
             NullLogger<PipelineStages>.Instance);
     }
@@ -55,6 +62,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     {
         await _server.DisposeAsync();
         _directory.Dispose();
+        _cache.Dispose();
         _home.Dispose();
         _world.Dispose();
     }
