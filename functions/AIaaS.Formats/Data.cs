@@ -145,6 +145,9 @@ public sealed record QualityReport
 {
     public const string FileName = "quality.json";
 
+    /// <summary>The same as a page for people.</summary>
+    public const string PageFileName = "quality.html";
+
     public int SchemaVersion { get; init; } = 1;
 
     /// <summary>Rows read from the sources, rejected ones included.</summary>

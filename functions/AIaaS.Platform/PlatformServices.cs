@@ -38,6 +38,9 @@ public static class PlatformServices
         services.TryAddSingleton<Catalog>();
         services.AddSingleton<DatasetService>();
         services.AddSingleton<DatasetContracts>();
+        services.AddSingleton<DatasetHousekeeping>();
+        services.AddSingleton<DatasetReader>();
+        services.AddSingleton<QuarantineReader>();
         services.AddSingleton<DropService>();
         services.AddSingleton<TenantSalts>();
         services.AddSingleton(provider => new LocalFileCache(options.CacheFolder, options.DataCacheBytes, provider.GetRequiredService<IObjectStore>()));

@@ -58,14 +58,14 @@ public sealed record Dataset
     private Dataset WithSources(IReadOnlyList<DatasetSource> sources, DateTimeOffset now)
     {
         var kept = sources.Select(source => source.Location).ToHashSet();
-        var leaving = Sources.Where(source => !kept.Contains(source.Location)).Select(source => new RetiredSource(source.Location, now));
-        return this with { Sources = sources, Updated = now, Retired = [.. Retired.Where(retired => !kept.Contains(retired.Location)), .. leaving] };
+        var leaving = Sources.Where(source => !kept.Contains(source.Location)).Select(source => new RetiredSource(source, now));
+        return this with { Sources = sources, Updated = now, Retired = [.. Retired.Where(retired => !kept.Contains(retired.Source.Location)), .. leaving] };
     }
 }
 
-/// <param name="Location">Container and name of the object.</param>
-/// <param name="Since">When it ceased to be a source.</param>
-public sealed record RetiredSource(ObjectPath Location, DateTimeOffset Since);
+/// <param name="Source">The source that it was.</param>
+/// <param name="Since">Until when.</param>
+public sealed record RetiredSource(DatasetSource Source, DateTimeOffset Since);
 
 /// <summary>A file that is part of a data set; kept as it came.</summary>
 /// <param name="Name">The file's own name, the key of the source.</param>
@@ -117,14 +117,14 @@ public sealed record DatasetVersion
 
     internal static string NameOf(string dataset, int version) => $"{dataset}/{version.ToString("D8", CultureInfo.InvariantCulture)}";
 
-    /// <summary>The quality report as a page for people, beside <c>quality.json</c>.</summary>
-    internal const string QualityPage = "quality.html";
-
     internal static int NumberOf(string name) => int.Parse(name[(name.LastIndexOf('/') + 1)..], CultureInfo.InvariantCulture);
 
     /// <summary>Where a file of a version lies.</summary>
     internal static ObjectPath FileOf(string tenant, string dataset, int version, string file)
         => new(Containers.Datasets, string.Create(CultureInfo.InvariantCulture, $"{tenant}/{dataset}/{version}/{file}"));
+
+    /// <summary>Where the files of all its versions and sources lie, in <see cref="Containers.Datasets"/> and <see cref="Containers.Quarantine"/>.</summary>
+    internal static string FolderOf(string tenant, string dataset) => $"{tenant}/{dataset}/";
 
     /// <summary>Where its rejected rows lie.</summary>
     internal static ObjectPath QuarantineOf(string tenant, string dataset, int version)

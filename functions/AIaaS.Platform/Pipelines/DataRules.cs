@@ -8,7 +8,7 @@ namespace AIaaS.Platform.Pipelines;
 internal static class DataRules
 {
     private const int LongestColumn = 256;
-    private const int LongestExpression = 10_000;
+    private const int LongestExpression = 4000;
     private const int LongestValue = 1000;
     private const int MostColumns = 1000;
     private const int MostDerived = 100;

@@ -32,9 +32,9 @@ public sealed class VersionPreparation(
     private static readonly string[] NeededFiles =
         [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
 
-    private static readonly string[] FurtherFiles = [DatasetVersion.QualityPage, DataSplits.RowsFileName, DataSplits.FileName, DataContract.FileName];
+    private static readonly string[] FurtherFiles = [QualityReport.PageFileName, DataSplits.RowsFileName, DataSplits.FileName, DataContract.FileName];
 
-    private static readonly string[] ReportFiles = [DataProfile.FileName, QualityReport.FileName, DatasetVersion.QualityPage, QuarantinedRow.FileName];
+    private static readonly string[] ReportFiles = [DataProfile.FileName, QualityReport.FileName, QualityReport.PageFileName, QuarantinedRow.FileName];
 
     /// <summary>Settles what the version is made of.</summary>
     internal async Task<PreparationPlan> PlanAsync(RunReference reference, Run run, CancellationToken cancellationToken)
