@@ -110,6 +110,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Parameters = parameters,
             Quarantine = quarantine,
             WorkFolder = workFolder,
+            Sources = [.. raw.Select(source => source.Origin)],
             Baseline = baseline,
             CancellationToken = cancellationToken,
             Table = builder.Build(raw, cancellationToken),
@@ -179,7 +180,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         if (source.Kind != SourceKind.Delimited)
             return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
         var notes = new List<string>();
-        RawTable read = new DelimitedReader(connection, quarantine, notes).Read(source, table, cancellationToken);
+        RawTable read = new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken);
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
     }
