@@ -8,7 +8,7 @@ namespace AIaaS.Data.Preparation;
 internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine quarantine, string workFolder, List<string> findings)
 {
     /// <summary>Rows looked at for types in files above <see cref="WholeSurveyBytes"/>; smaller ones are looked at whole.</summary>
-    private const int SurveyRows = 200_000;
+    private const int SurveyRows = 50_000;
 
     private const long WholeSurveyBytes = 64L * 1024 * 1024;
 
@@ -38,6 +38,8 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
             {
                 string rejectedPath = Path.Combine(workFolder, Path.GetRandomFileName());
                 Reject(source, dialect, names, types, rejects, rejectedPath, cancellationToken);
+                connection.Execute($"DROP TABLE {rejects}", cancellationToken);
+                connection.Execute($"DROP TABLE {rejects}_scan", cancellationToken);
                 return new(table, SourceKind.Delimited, [.. names.Select((name, i) => new RawColumn(name, types[i], surveys[i].IsInteger))],
                     new(source.Name, () => new DelimitedRowLocator(source.Path, dialect, skip, rejectedPath)));
             }
@@ -98,7 +100,8 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         ColumnSurvey[] surveys = [.. Enumerable.Range(0, dialect.Columns).Select(i => new ColumnSurvey(i < offset ? "" : dialect.FirstRow[i - offset]))];
         string limit = new FileInfo(source.Path).Length > WholeSurveyBytes ? Invariant($" LIMIT {SurveyRows}") : "";
         string[] types = [.. Enumerable.Repeat("VARCHAR", dialect.Columns)];
-        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, MissingValues.Texts, "ignore_errors=true");
+        // Threads that read ahead of a limit read for nothing.
+        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, MissingValues.Texts, limit.Length > 0 ? "ignore_errors=true, parallel=false" : "ignore_errors=true");
         anyRows = false;
         using DuckDbResult result = connection.Query($"SELECT * FROM {reader}{limit}", cancellationToken);
         while (result.Read())

@@ -5,6 +5,9 @@ internal sealed record RawTable(string Table, SourceKind Kind, IReadOnlyList<Raw
 {
     /// <summary>The number of a row among those that were read, from 0.</summary>
     public string RowNumber { get; init; } = "rowid";
+
+    /// <summary>Frees what the table holds.</summary>
+    public string DropSql { get; init; } = $"DROP TABLE {Table}";
 }
 
 /// <param name="Name">The name people know it by.</param>
