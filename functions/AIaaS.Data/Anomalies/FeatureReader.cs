@@ -45,7 +45,7 @@ internal sealed class FeatureReader(IReadOnlyList<FeatureColumn> columns)
     public IEnumerable<FeatureRows> Read(DuckDbConnection connection, RowSource source, bool learn, CancellationToken cancellationToken)
     {
         using DuckDbResult result = connection.Query(
-            $"SELECT {string.Join(", ", columns.Select(column => column.Expression).Prepend($"({source.RowNumber})::BIGINT"))} FROM {source.From}", cancellationToken);
+            $"SELECT {string.Join(", ", columns.Select(column => column.Expression).Prepend($"({source.RowNumber})::BIGINT"))} FROM {source.From}{(source.Sort ? $" ORDER BY {source.RowNumber}" : "")}", cancellationToken);
         while (result.Read())
         {
             var rows = new FeatureRows(new long[result.RowCount], new float[result.RowCount * columns.Count]);
@@ -53,7 +53,7 @@ internal sealed class FeatureReader(IReadOnlyList<FeatureColumn> columns)
             for (int column = 0; column < columns.Count; column++)
             {
                 if (_codes[column] is { } codes)
-                    Encode(result.Vector(column + 1).Values<ulong>(), codes, learn, rows.Column(column));
+                    Encode(result.Vector(column + 1), codes, learn, rows.Column(column));
                 else
                     CopyNumbers(result.Vector(column + 1), rows.Column(column));
             }
@@ -61,10 +61,16 @@ internal sealed class FeatureReader(IReadOnlyList<FeatureColumn> columns)
         }
     }
 
-    private static void Encode(ReadOnlySpan<ulong> hashes, Dictionary<ulong, int> codes, bool learn, Span<float> into)
+    private static void Encode(DuckDbVector vector, Dictionary<ulong, int> codes, bool learn, Span<float> into)
     {
+        ReadOnlySpan<ulong> hashes = vector.Values<ulong>();
         for (int row = 0; row < hashes.Length; row++)
         {
+            if (!vector.IsValid(row))
+            {
+                into[row] = float.NaN;
+                continue;
+            }
             if (!codes.TryGetValue(hashes[row], out int code))
             {
                 code = learn ? codes.Count : -1;
@@ -91,7 +97,8 @@ internal sealed class FeatureReader(IReadOnlyList<FeatureColumn> columns)
 /// <summary>Rows to read.</summary>
 /// <param name="From">What stands after FROM.</param>
 /// <param name="RowNumber">SQL that tells the rows apart.</param>
-internal sealed record RowSource(string From, string RowNumber)
+/// <param name="Sort">Whether the rows do not come in the order of their numbers by themselves.</param>
+internal sealed record RowSource(string From, string RowNumber, bool Sort = false)
 {
     public RowSource Where(string condition) => this with { From = $"{From} WHERE {condition}" };
 

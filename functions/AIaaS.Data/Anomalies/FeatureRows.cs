@@ -7,5 +7,40 @@ internal sealed record FeatureRows(long[] Numbers, float[] Values)
 {
     public int Count => Numbers.Length;
 
+    public int Columns => Count == 0 ? 0 : Values.Length / Count;
+
     public Span<float> Column(int column) => Values.AsSpan(column * Count, Count);
+
+    /// <summary>The first columns alone.</summary>
+    public FeatureRows Slice(int columns) => new(Numbers, Values[..(columns * Count)]);
+
+    /// <summary>Some of the rows.</summary>
+    public FeatureRows Pick(IReadOnlyList<int> rows)
+    {
+        var picked = new FeatureRows([.. rows.Select(row => Numbers[row])], new float[rows.Count * Columns]);
+        for (int column = 0; column < Columns; column++)
+        {
+            ReadOnlySpan<float> from = Column(column);
+            Span<float> into = picked.Column(column);
+            for (int i = 0; i < into.Length; i++)
+                into[i] = from[rows[i]];
+        }
+        return picked;
+    }
+
+    /// <summary>These rows and, after them, others of the same columns.</summary>
+    public FeatureRows Append(FeatureRows others)
+    {
+        int count = Count + others.Count;
+        int columns = Math.Max(Columns, others.Columns);
+        var all = new FeatureRows([.. Numbers, .. others.Numbers], new float[count * columns]);
+        for (int column = 0; column < columns; column++)
+        {
+            if (Count > 0)
+                Column(column).CopyTo(all.Column(column));
+            if (others.Count > 0)
+                others.Column(column).CopyTo(all.Column(column)[Count..]);
+        }
+        return all;
+    }
 }

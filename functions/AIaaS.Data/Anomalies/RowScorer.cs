@@ -26,13 +26,13 @@ internal sealed class RowScorer
         _forest = forest;
     }
 
-    /// <param name="reader">Which has learned the categories of the sample.</param>
-    /// <param name="sample">At least two rows.</param>
+    /// <param name="reader">Which has read the sample.</param>
+    /// <param name="sample">At least two rows, of all of the reader's columns or the first of them.</param>
     /// <param name="seed">Of the forest.</param>
     /// <param name="cancellationToken">Looked at between trees.</param>
     public static RowScorer Fit(FeatureReader reader, FeatureRows sample, long seed, CancellationToken cancellationToken)
     {
-        float[]?[] surprises = [.. reader.Columns.Select((column, i) => column.IsCategory ? Surprises(sample.Column(i), reader.Categories(i)) : null)];
+        float[]?[] surprises = [.. reader.Columns.Take(sample.Columns).Select((column, i) => column.IsCategory ? Surprises(sample.Column(i), reader.Categories(i)) : null)];
         float unknown = MathF.Log2(sample.Count + 1);
         float[] values = Encode(sample, surprises, unknown);
         return new(reader, surprises, unknown, IsolationForest.Fit(values, sample.Count, new() { Seed = seed }, cancellationToken));
@@ -56,7 +56,10 @@ internal sealed class RowScorer
     {
         int[] counts = new int[categories];
         foreach (float code in codes)
-            counts[(int)code]++;
+        {
+            if (code >= 0)
+                counts[(int)code]++;
+        }
         // A value of which this sample has none is as surprising as one that nobody has seen.
         float[] surprises = new float[categories];
         for (int code = 0; code < categories; code++)

@@ -46,6 +46,21 @@ public sealed class RowAnomaliesTests : IDisposable
         Assert.Equal([77, 99], Highest(RowAnomalies.Scores(context, [0, 1], seed: 1), 2));
     }
 
+    [Theory]
+    [InlineData("DOUBLE")]
+    [InlineData("BIGINT")]
+    [InlineData("DATE")]
+    public void A_missing_number_or_time_does_not_stand_out(string type)
+    {
+        PreparationContext context = Table("DOUBLE", type);
+        string value = type == "DATE" ? "DATE '2020-01-01' + (i % 11)::INTEGER" : "i % 11";
+        _connection.Execute($"INSERT INTO data SELECT sin(i), CASE WHEN i <> 100 THEN {value} END FROM range(200) t(i)");
+
+        double[] scores = RowAnomalies.Scores(context, [0, 1], seed: 1);
+
+        Assert.InRange(scores[100], 0, scores.Order().ElementAt(150));
+    }
+
     [Fact]
     public void Columns_of_every_type_are_looked_at()
     {
