@@ -72,7 +72,10 @@ public sealed record ColumnDrift(string Column, double Psi, double? Ks, bool Dri
 /// <summary>How the rows that a version adds look in the light of the version before.</summary>
 public sealed record PoisoningReport
 {
-    /// <summary>Share of the new rows that an isolation forest finds more anomalous than 99 % of the baseline, beyond the baseline's own share.</summary>
+    /// <summary>
+    /// Share of the new rows that an isolation forest finds more anomalous than 99 % of the baseline, or that have a number far outside
+    /// the baseline's range, beyond the baseline's own share.
+    /// </summary>
     public required double AnomalousShare { get; init; }
 
     /// <summary>Share of the labelled new rows that their nearest baseline neighbours contradict, beyond the baseline's own share; null without a target.</summary>

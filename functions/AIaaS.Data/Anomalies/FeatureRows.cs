@@ -27,20 +27,4 @@ internal sealed record FeatureRows(long[] Numbers, float[] Values)
         }
         return picked;
     }
-
-    /// <summary>These rows and, after them, others of the same columns.</summary>
-    public FeatureRows Append(FeatureRows others)
-    {
-        int count = Count + others.Count;
-        int columns = Math.Max(Columns, others.Columns);
-        var all = new FeatureRows([.. Numbers, .. others.Numbers], new float[count * columns]);
-        for (int column = 0; column < columns; column++)
-        {
-            if (Count > 0)
-                Column(column).CopyTo(all.Column(column));
-            if (others.Count > 0)
-                others.Column(column).CopyTo(all.Column(column)[Count..]);
-        }
-        return all;
-    }
 }

@@ -13,11 +13,11 @@ namespace AIaaS.Data.Poisoning;
 /// those in a column which both versions have are looked at.
 /// </para>
 /// <para>
-/// Anomalous rows: an isolation forest is grown on one half of a sample of the version before, and on one new row for every nine of
-/// them, without which it could not tell values beyond all that was seen from those at the edge. The other half says which score one
-/// row in a hundred exceeds. A single wild value among many columns hardly moves the score, so numbers have a fence as well, see
-/// <see cref="Fence"/>. Times are left out: those of new rows are later. Flipped labels: see <see cref="LabelCheck"/>. Both shares are
-/// those beyond what the version before shows of itself, and count only where they are beyond chance.
+/// Anomalous rows: an isolation forest is grown on one half of a sample of the version before; the other half says which score one
+/// row in a hundred exceeds. To a forest a value far beyond all that it was grown on is like those at the edge, and a single one among
+/// many columns hardly moves the score, so numbers have a fence as well, see <see cref="Fence"/>. Times are left out: those of new rows
+/// are later. Flipped labels: see <see cref="LabelCheck"/>. Both shares are those beyond what the version before shows of itself, and
+/// count only where they are beyond chance.
 /// </para>
 /// <para>Everything is computed on samples of bounded size, chosen by hashes of row numbers: the same rows give the same report.</para>
 /// </remarks>
@@ -35,7 +35,6 @@ internal static class PoisoningCheck
     private const int MostNewRows = 200_000;
     private const int MostExamples = 20;
     private const double OrdinaryShare = 0.99;
-    private const int BaselineRowsPerNewRow = 9;
 
     /// <summary>Standard deviations beyond which a share is taken for more than chance.</summary>
     private const double Chance = 3;
@@ -88,9 +87,7 @@ internal static class PoisoningCheck
         int[] all = [.. Enumerable.Range(0, before.Count)];
         FeatureRows grown = before.Pick([.. all.Where(row => row % 2 == 0)]);
         FeatureRows judged = before.Pick([.. all.Where(row => row % 2 == 1)]);
-        int few = Math.Min(added.Count, grown.Count / BaselineRowsPerNewRow);
-        FeatureRows some = added.Pick([.. Enumerable.Range(0, few).Select(i => (int)((long)i * added.Count / few))]);
-        RowScorer scorer = RowScorer.Fit(reader, grown.Append(some), Seed, cancellationToken);
+        RowScorer scorer = RowScorer.Fit(reader, grown, Seed, cancellationToken);
         Fence?[] fences = [.. reader.Columns.Take(before.Columns).Select((column, i) => column.IsCategory ? null : Fence.Around(grown.Column(i)))];
 
         float[] ordinary = scorer.Score(judged);

@@ -66,6 +66,19 @@ public sealed class PoisoningCheckTests : IDisposable
         Assert.InRange(report.AnomalousShare, 0.11, 0.17);
     }
 
+    [Fact]
+    public void Rows_that_are_odd_in_the_whole_only_are_found_too()
+    {
+        Customer[] added = Customers(101, Added);
+        foreach (int row in Poison(added))
+            added[row] = added[row] with { Age = 80 + row % 7, Income = 100_000 + row, Usage = 34 + row % 3, Plan = "pro" };
+
+        PoisoningReport report = Check([.. Customers(1, Before), .. added], Customers(1, Before))!;
+
+        Assert.True(report.Suspicious);
+        Assert.InRange(report.AnomalousShare, 0.13, 0.17);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
