@@ -1,5 +1,8 @@
 using System.Text.Json;
 using AIaaS.Data.DuckDb;
+using AIaaS.Data.Profiling;
+using AIaaS.Data.Reports;
+using AIaaS.Data.Validation;
 using AIaaS.Formats;
 
 namespace AIaaS.Data.Preparation;
@@ -26,15 +29,20 @@ public sealed record PreparationOptions
 }
 
 /// <param name="Percent">0 to 100 over the whole preparation.</param>
-/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>write</c> or <c>done</c>.</param>
+/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>check</c>, <c>write</c> or <c>done</c>.</param>
 public readonly record struct PreparationProgress(double Percent, string Stage);
 
 /// <summary>What a preparation wrote, beside the files themselves.</summary>
-public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality);
+/// <param name="Schema">The columns, also of a version that was refused.</param>
+/// <param name="Profile">What is in them.</param>
+/// <param name="Quality">What was found and done; <see cref="QualityReport.Rejected"/> says whether the version was refused.</param>
+/// <param name="Contract">The contract the version was held against, or the one learned from it where none was given.</param>
+public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality, DataContract Contract);
 
 /// <summary>
-/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>profile.json</c>, <c>quality.json</c> and
-/// <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are matched by column name.
+/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>contract.json</c>, <c>profile.json</c>,
+/// <c>quality.json</c>, <c>quality.html</c> and <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are
+/// matched by column name. Of a version that a check refuses only the last four are written.
 /// </summary>
 /// <remarks>
 /// The engine may touch the sources and the folders it was given, and nothing else. Missing values stay missing: what a model
@@ -154,6 +162,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
 
         progress?.Report(new(55, "clean"));
+        PreparationTarget.SettleBeforeCleaning(context);
         bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
         long duplicates = builder.DropDuplicates(context.Table, drop, cancellationToken);
         long rows = drop ? rowsRead - duplicates : rowsRead;
@@ -162,10 +171,12 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         progress?.Report(new(60, "profile"));
         DataProfile profile = new Profiler(connection, context.Table, rows).Profile(duplicates, cancellationToken);
-        var schema = new DataSchema
-        {
-            Columns = [.. context.Table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
-        };
+        DataSchema schema = PreparationTarget.SchemaOf(context.Table, profile);
+        PreparationTarget.Settle(context, schema, profile);
+        if (context is { Target: { } target, Task: { } task })
+            profile = new TargetAnalysis(connection, context.Table).Describe(profile, target, task, cancellationToken);
+        progress?.Report(new(75, "check"));
+        VersionChecks checks = VersionChecks.Run(context, profile);
         context.Findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
         var quality = new QualityReport
         {
@@ -174,22 +185,34 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             RowsQuarantined = quarantine.Count,
             QuarantineReasons = quarantine.Reasons,
             Steps = context.Steps,
-            Findings = context.Findings,
+            Findings = [.. context.Findings.OrderByDescending(finding => finding.Severity)],
+            Violations = checks.Violations,
+            BaselineVersion = baseline?.Version,
+            Drift = checks.Drift,
+            Poisoning = checks.Poisoning,
+            Rejected = checks.Rejected,
         };
 
         progress?.Report(new(85, "write"));
-        string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
-        connection.Execute(
-            $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
-        WriteJson(DataSchema.FileName, schema);
+        string[] files = [QuarantinedRow.FileName, DataProfile.FileName, QualityReport.FileName, QualityPage.FileName];
+        if (quality.Rejected is null)
+        {
+            string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
+            connection.Execute(
+                $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+            WriteJson(DataSchema.FileName, schema);
+            WriteJson(DataContract.FileName, checks.Contract);
+            files = [PreparedDataset.DataFileName, DataSchema.FileName, DataContract.FileName, .. files];
+        }
         WriteJson(DataProfile.FileName, profile);
         WriteJson(QualityReport.FileName, quality);
+        using (StreamWriter page = File.CreateText(Path.Combine(workFolder, QualityPage.FileName)))
+            QualityPage.Write(page, quality, profile);
         quarantine.Dispose();
         cancellationToken.ThrowIfCancellationRequested();
-        WholeFiles.Move(workFolder, outputFolder,
-            [QuarantinedRow.FileName, PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName]);
+        WholeFiles.Move(workFolder, outputFolder, files);
         progress?.Report(new(100, "done"));
-        return new(schema, profile, quality);
+        return new(schema, profile, quality, checks.Contract);
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));

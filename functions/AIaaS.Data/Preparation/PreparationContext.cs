@@ -45,5 +45,10 @@ internal sealed class PreparationContext
     /// <summary>Steps that add, drop or retype columns put the new table here.</summary>
     public required PreparedTable Table { get; set; }
 
+    /// <summary>The column to be predicted, where one is known; cleaning never fills it in.</summary>
+    public string? Target { get; set; }
+
+    public LearningTask? Task { get; set; }
+
     public long CountRows() => Connection.QueryInt64($"SELECT count(*) FROM {Table.Table}", CancellationToken);
 }
