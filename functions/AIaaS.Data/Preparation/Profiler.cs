@@ -23,41 +23,45 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
 
     public DataProfile Profile(long duplicates, CancellationToken cancellationToken)
     {
-        var columns = new ColumnSummary[table.Columns.Count];
-        foreach (int[] batch in Enumerable.Range(0, columns.Length).Chunk(Batch))
-            Summarize(batch, columns, cancellationToken);
-        int[] numeric = [.. Enumerable.Range(0, columns.Length).Where(i => table.Columns[i].IsNumeric && columns[i].Count > 0)];
-        foreach (int[] batch in numeric.Chunk(Batch))
+        ColumnSummary[] columns = Summarize(light: false, cancellationToken);
+        int[] ordered = [.. Enumerable.Range(0, columns.Length).Where(i => columns[i] is { Range: not null, Quantiles: not null })];
+        foreach (int[] batch in ordered.Chunk(Batch))
             AddMoments(batch, columns, cancellationToken);
         int[] listed = [.. Enumerable.Range(0, columns.Length).Where(i => HasTopValues(table.Columns[i], columns[i]))];
         foreach (int[] batch in listed.Chunk(50))
             AddTopValues(batch, columns, cancellationToken);
 
-        return new DataProfile
-        {
-            Rows = rows,
-            DuplicateRows = duplicates,
-            Columns =
-            [
-                .. columns.Select((summary, i) => new ColumnProfile
-                {
-                    Name = table.Columns[i].Name,
-                    Kind = ColumnKinds.Infer(table.Columns[i], summary),
-                    Count = rows,
-                    Missing = rows - summary.Count,
-                    Distinct = summary.Distinct,
-                    DistinctIsApproximate = rows > ExactRows,
-                    Min = summary.Min,
-                    Max = summary.Max,
-                    Mean = summary.Mean,
-                    StandardDeviation = summary.StandardDeviation,
-                    Quantiles = summary.Quantiles,
-                    Histogram = summary.Histogram,
-                    TopValues = summary.TopValues,
-                }),
-            ],
-        };
+        return ToProfile(columns, duplicates);
     }
+
+    /// <summary>Only what tells the kinds of the columns and how many values they have; far less work.</summary>
+    public DataProfile ProfileLightly(CancellationToken cancellationToken) => ToProfile(Summarize(light: true, cancellationToken), duplicates: 0);
+
+    private DataProfile ToProfile(ColumnSummary[] columns, long duplicates) => new()
+    {
+        Rows = rows,
+        DuplicateRows = duplicates,
+        Columns =
+        [
+            .. columns.Select((summary, i) => new ColumnProfile
+            {
+                Name = table.Columns[i].Name,
+                Kind = ColumnKinds.Infer(table.Columns[i], summary),
+                Count = rows,
+                Missing = rows - summary.Count,
+                Distinct = summary.Distinct,
+                DistinctIsApproximate = rows > ExactRows,
+                Min = summary.Min,
+                Max = summary.Max,
+                Mean = summary.Mean,
+                StandardDeviation = summary.StandardDeviation,
+                Quantiles = summary.Quantiles,
+                Histogram = summary.Histogram,
+                TopValues = summary.TopValues,
+                Lengths = summary.Lengths,
+            }),
+        ],
+    };
 
     private static bool HasTopValues(PreparedColumn column, ColumnSummary summary) => summary.Count > 0 && !column.IsJson && column.Type switch
     {
@@ -66,25 +70,38 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         _ => column.IsNumeric && summary.Distinct <= MostTopValues,
     };
 
-    private void Summarize(int[] batch, ColumnSummary[] columns, CancellationToken cancellationToken)
+    private ColumnSummary[] Summarize(bool light, CancellationToken cancellationToken)
     {
-        const int PerColumn = 7;
+        var columns = new ColumnSummary[table.Columns.Count];
+        foreach (int[] batch in Enumerable.Range(0, columns.Length).Chunk(Batch))
+            Summarize(batch, columns, light, cancellationToken);
+        return columns;
+    }
+
+    private void Summarize(int[] batch, ColumnSummary[] columns, bool light, CancellationToken cancellationToken)
+    {
+        const int PerColumn = 10;
         IEnumerable<string> expressions = batch.SelectMany(i =>
         {
             string c = Invariant($"c{i}");
             string distinct = rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
-                : rows <= ExactRows ? $"count(DISTINCT {c})"
+                : rows <= ExactRows && !light ? $"count(DISTINCT {c})"
                 : $"approx_count_distinct({c})";
             PreparedColumn column = table.Columns[i];
+            bool isText = column.Type == "VARCHAR";
+            bool isOrdered = (column.IsNumeric || column.IsTime) && !light;
             return (string[])
             [
                 $"count({c})",
                 $"({distinct})::BIGINT",
-                column.Type == "VARCHAR" ? $"left(min({c}), {LongestValue})" : $"min({c})",
-                column.Type == "VARCHAR" ? $"left(max({c}), {LongestValue})" : $"max({c})",
-                column.IsNumeric ? Quantiles(c) : "NULL",
-                column.Type == "VARCHAR" ? $"avg(length({c}))" : "NULL::DOUBLE",
-                column.Type == "VARCHAR" ? $"avg(length({c}) - length(replace({c}, ' ', '')) + 1)" : "NULL::DOUBLE",
+                light ? "NULL" : isText ? $"left(min({c}), {LongestValue})" : $"min({c})",
+                light ? "NULL" : isText ? $"left(max({c}), {LongestValue})" : $"max({c})",
+                isOrdered ? column.AsDouble($"min({c})") : "NULL::DOUBLE",
+                isOrdered ? column.AsDouble($"max({c})") : "NULL::DOUBLE",
+                isOrdered ? Quantiles(column.AsDouble(c)) : "NULL",
+                isText ? $"list_value(min(length({c})), max(length({c})))" : "NULL",
+                isText ? $"avg(length({c}))" : "NULL::DOUBLE",
+                isText ? $"avg(length({c}) - length(replace({c}, ' ', '')) + 1)" : "NULL::DOUBLE",
             ];
         });
         using DuckDbResult result = connection.Query($"SELECT {string.Join(", ", expressions)} FROM {table.Table}", cancellationToken);
@@ -92,28 +109,29 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         for (int j = 0; j < batch.Length; j++)
         {
             int at = j * PerColumn;
-            string type = table.Columns[batch[j]].Type;
+            PreparedColumn column = table.Columns[batch[j]];
             columns[batch[j]] = new ColumnSummary
             {
                 Count = result.Vector(at).Int64(0),
                 Distinct = Math.Min(result.Vector(at + 1).Int64(0), result.Vector(at).Int64(0)),
-                Min = Json(result.Vector(at + 2), type),
-                Max = Json(result.Vector(at + 3), type),
-                Quantiles = table.Columns[batch[j]].IsNumeric && result.Vector(at + 4).IsValid(0) ? ReadQuantiles(result.Vector(at + 4)) : null,
-                MeanLength = Number(result.Vector(at + 5)) ?? 0,
-                MeanWords = Number(result.Vector(at + 6)) ?? 0,
+                Min = light ? null : Json(result.Vector(at + 2), column.Type),
+                Max = light ? null : Json(result.Vector(at + 3), column.Type),
+                Range = Number(result.Vector(at + 4)) is { } low && Number(result.Vector(at + 5)) is { } high ? (low, high) : null,
+                Quantiles = (column.IsNumeric || column.IsTime) && !light && result.Vector(at + 6).IsValid(0) ? ReadQuantiles(result.Vector(at + 6)) : null,
+                Lengths = column.Type == "VARCHAR" && Number(result.Vector(at + 8)) is { } length ? ReadLengths(result.Vector(at + 7), length) : null,
+                MeanWords = Number(result.Vector(at + 9)) ?? 0,
             };
         }
 
         string Quantiles(string c) =>
-            $"{(rows <= ExactRows ? "quantile_cont" : "approx_quantile")}({c}::DOUBLE, [{string.Join(", ", Probabilities.Select(p => p.ToString(CultureInfo.InvariantCulture)))}])";
+            $"{(rows <= ExactRows ? "quantile_cont" : "approx_quantile")}({c}, [{string.Join(", ", Probabilities.Select(p => p.ToString(CultureInfo.InvariantCulture)))}])";
     }
 
     /// <summary>Mean, standard deviation and histogram in one pass, in chunks of columns.</summary>
     private void AddMoments(int[] batch, ColumnSummary[] columns, CancellationToken cancellationToken)
     {
-        Moments[] moments = [.. batch.Select(i => new Moments(columns[i].Min!.Value.GetDouble(), columns[i].Max!.Value.GetDouble(), columns[i].Quantiles![Probabilities.Length / 2].Value, Bins))];
-        using (DuckDbResult result = connection.Query($"SELECT {string.Join(", ", batch.Select(i => Invariant($"c{i}::DOUBLE")))} FROM {table.Table}", cancellationToken))
+        Moments[] moments = [.. batch.Select(i => new Moments(columns[i].Range!.Value.Low, columns[i].Range!.Value.High, columns[i].Quantiles![Probabilities.Length / 2].Value, Bins))];
+        using (DuckDbResult result = connection.Query($"SELECT {string.Join(", ", batch.Select(i => table.Columns[i].AsDouble(Invariant($"c{i}"))))} FROM {table.Table}", cancellationToken))
         {
             while (result.Read())
             {
@@ -125,8 +143,8 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         {
             columns[batch[j]] = columns[batch[j]] with
             {
-                Mean = moments[j].Mean,
-                StandardDeviation = moments[j].StandardDeviation,
+                Mean = table.Columns[batch[j]].IsNumeric ? moments[j].Mean : null,
+                StandardDeviation = table.Columns[batch[j]].IsNumeric ? moments[j].StandardDeviation : null,
                 Histogram = moments[j].Histogram,
             };
         }
@@ -164,6 +182,13 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         for (int i = 0; i < values.Length; i++)
             quantiles.Add(new(Probabilities[i], values[i]));
         return quantiles;
+    }
+
+    private static TextLengths ReadLengths(DuckDbVector ends, double mean)
+    {
+        DuckDbListEntry entry = ends.Values<DuckDbListEntry>()[0];
+        ReadOnlySpan<long> values = ends.ListElements().Values<long>().Slice((int)entry.Offset, (int)entry.Length);
+        return new(values[0], mean, values[1]);
     }
 
     private static double? Number(DuckDbVector vector) => vector.IsValid(0) ? vector.Values<double>()[0] : null;

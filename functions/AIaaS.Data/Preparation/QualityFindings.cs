@@ -14,6 +14,11 @@ internal static class QualityFindings
             yield return new(share > 0.1 ? Severity.Error : Severity.Warning, null,
                 Invariant($"{quarantine.Count} rows ({share:P1}) could not be read and are kept in {QuarantinedRow.FileName}."));
         }
+        foreach (LeakageSuspect suspect in profile.Target?.LeakageSuspects ?? [])
+        {
+            if (suspect.Score >= Profiling.TargetAnalysis.SuspectScore)
+                yield return new(Severity.Warning, suspect.Column, suspect.Detail);
+        }
         foreach (ColumnProfile column in profile.Columns)
         {
             double missing = (double)column.Missing / profile.Rows;
