@@ -19,7 +19,6 @@ public static class DatasetReasons
     public const string TooLarge = "too-large";
     public const string NoRows = "no-rows";
     public const string NoFeatures = "no-features";
-    public const string UnknownColumn = "unknown-column";
     public const string NoTarget = "no-target";
     public const string UnknownTarget = "unknown-target";
     public const string UnusableTarget = "unusable-target";

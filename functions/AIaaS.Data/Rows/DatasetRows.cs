@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using AIaaS.Data.DuckDb;
+using AIaaS.Data.Expressions;
+using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 
 namespace AIaaS.Data.Rows;
@@ -35,6 +37,7 @@ public sealed record DatasetRowsOptions
 public sealed class DatasetRows : IDisposable
 {
     private const string RowNumber = "file_row_number";
+    private const string FilterField = "filter";
 
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -142,15 +145,29 @@ public sealed class DatasetRows : IDisposable
     {
         string select = string.Join("", columns.Select(column => Invariant($", {AsText(column)}")));
         // One more than asked for tells whether there are more.
+        string? filter = query.Filter is null ? null : Parse(query.Filter, cancellationToken);
         string limit = query.Limit is { } most ? Invariant($" LIMIT {most + 1L}") : "";
-        string where = query.After >= 0 ? Invariant($" WHERE r > {query.After}") : "";
-        using DuckDbResult result = _connection.Query($"SELECT r{select} FROM {_source}{where}{limit}", cancellationToken);
+        string where = Invariant($" WHERE r > {query.After}{(filter is null ? "" : $" AND {filter} IS TRUE")}");
+        try
+        {
+            using DuckDbResult result = _connection.Query($"SELECT r{select} FROM {_source}{where}{limit}", cancellationToken);
+            return Read(result, query.Limit, take);
+        }
+        catch (DuckDbException exception) when (filter is not null)
+        {
+            throw ScalarExpression.Refused(
+                FilterField, $"it cannot be computed: {exception.Message.Split('\n')[0].TrimEnd('.')}. TRY_CAST and try_strptime give a missing value where a value does not fit");
+        }
+    }
+
+    private static long? Read(DuckDbResult result, int? limit, Func<DuckDbResult, int, bool> take)
+    {
         long taken = 0, last = -1;
         while (result.Read())
         {
             for (int row = 0; row < result.RowCount; row++)
             {
-                if (taken == query.Limit)
+                if (taken == limit)
                     return last;
                 last = result.Vector(0).Int64(row);
                 taken++;
@@ -159,6 +176,38 @@ public sealed class DatasetRows : IDisposable
             }
         }
         return null;
+    }
+
+    private string Parse(string text, CancellationToken cancellationToken)
+    {
+        PreparedColumn[] columns = [.. _schema.Columns.Select(column => new PreparedColumn(column.Name, column.Type, column.Kind == ColumnKind.Json))];
+        var filter = ScalarExpression.Parse(_connection, FilterField, text, columns, cancellationToken);
+        int[] texts = [.. filter.Columns.Where(i => columns[i].Type == "VARCHAR")];
+        if (texts.Length > 0)
+        {
+            using DuckDbResult longest = _connection.Query($"SELECT {string.Join(", ", texts.Select(i => Invariant($"coalesce(max(length(c{i})), 0)")))} FROM {_source}", cancellationToken);
+            longest.Read();
+            var lengths = new Dictionary<int, long>();
+            for (int i = 0; i < texts.Length; i++)
+                lengths[texts[i]] = longest.Vector(i).Int64(0);
+            filter.CheckLengths(lengths);
+        }
+        using DuckDbResult typed = TypeOf(filter.Sql, cancellationToken);
+        if (typed.ColumnType(0) != DuckDbType.Boolean)
+            throw ScalarExpression.Refused(FilterField, $"it gives values of the type {typed.ColumnType(0)}, and a filter is true or false. Compare it with something");
+        return filter.Sql;
+    }
+
+    private DuckDbResult TypeOf(string expression, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _connection.Query($"SELECT {expression} FROM {_source} LIMIT 0", cancellationToken);
+        }
+        catch (DuckDbException exception)
+        {
+            throw ScalarExpression.Refused(FilterField, $"it cannot be computed: {exception.Message.Split('\n')[0].TrimEnd('.')}");
+        }
     }
 
     private string AsText(DataColumn column)

@@ -80,6 +80,39 @@ public sealed class DatasetReaderTests : IDisposable
         Assert.Equal((Problem.InvalidValue, "columns", "There is no column 'k'. The columns are n, m."), (refusal.Problem, refusal.Field, refusal.Message));
     }
 
+    [Fact]
+    public async Task Filtered_pages_hold_the_rows_for_which_the_filter_is_true()
+    {
+        await _world.AddAsync("a.csv", "n,\"a \"\"b\"\"\"\n" + string.Concat(Enumerable.Range(0, 100).Select(n => $"{n},{(n % 3 == 0 ? "" : $"t{n % 3}")}\n")));
+        var request = new RowsRequest { Filter = "\"a \"\"b\"\"\" = 't2' AND n > 50", Limit = 10, Columns = ["n"] };
+
+        var first = await _world.Reader.ReadJsonAsync(Tenant, "table", null, request, default);
+        var second = await _world.Reader.ReadJsonAsync(Tenant, "table", null, request with { Continuation = first.Continuation }, default);
+
+        Assert.Equal(Enumerable.Range(51, 49).Where(n => n % 3 == 2), Rows(first).EnumerateArray().Concat(Rows(second).EnumerateArray()).Select(row => row.GetProperty("n").GetInt32()));
+        Assert.Null(second.Continuation);
+    }
+
+    [Theory]
+    [InlineData("n >", "no expression")]
+    [InlineData("k = 1", "k")]
+    [InlineData("n + 1", "true or false")]
+    [InlineData("n = 1; DROP TABLE x", "second statement")]
+    [InlineData("n IN (SELECT 1)", "subquery")]
+    [InlineData("EXISTS (FROM read_text('/etc/passwd'))", "subquery")]
+    [InlineData("getenv('HOME') = ''", "getenv")]
+    [InlineData("m::INTEGER > 0", "cannot be computed")]
+    public async Task A_filter_that_is_none_or_reaches_out_is_refused_in_words(string filter, string words)
+    {
+        await _world.AddAsync("a.csv", "n,m\n1,a\n2,b\n");
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => _world.Reader.ReadJsonAsync(Tenant, "table", null, new RowsRequest { Filter = filter }, default));
+
+        Assert.Equal((Problem.InvalidValue, "filter"), (refusal.Problem, refusal.Field));
+        Assert.Contains(words, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("/", refusal.Message.Replace("/etc/passwd", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("x")]
     [InlineData("MQ")]
