@@ -78,7 +78,7 @@ internal static class CleaningColumns
                 {
                     Count = count,
                     Distinct = Math.Min(count, result.Vector(at + 1).Int64(0)),
-                    MeanLength = result.Vector(at + 2).Values<double>()[0],
+                    Lengths = new(0, result.Vector(at + 2).Values<double>()[0], 0),
                     MeanWords = result.Vector(at + 3).Values<double>()[0],
                 });
             }

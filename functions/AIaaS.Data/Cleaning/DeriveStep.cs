@@ -50,6 +50,8 @@ internal sealed class DeriveStep : ICleaningStep
             }
             throw;
         }
+        if (context.Target is null && context.Parameters.Target is { } target && CleaningColumns.IndexOf(context.Table.Columns, target) is var at and >= 0)
+            context.Target = context.Table.Columns[at].Name;
         return $"Added {CleaningColumns.List(derive.Keys)}.";
     }
 

@@ -20,8 +20,6 @@ internal sealed class MaskStep : ICleaningStep
     public string? Apply(PreparationContext context)
     {
         MaskPlan plan = context.Parameters.Clean.Mask;
-        var masker = new SensitiveMasker(plan.Kinds.ToHashSet(), SensitiveMasker.SaltOf(context.Parameters));
-        SensitiveFunctions.Register(context.Connection, masker);
         IReadOnlyList<int> hidden = CleaningColumns.Find(context, "clean.mask.columns", plan.Columns);
         IReadOnlyDictionary<int, long[]> found = Find(context, plan, hidden);
 

@@ -14,10 +14,10 @@ internal sealed class QuarantineMask
     private readonly SensitiveMasker _masker;
     private readonly HashSet<string> _hidden;
 
-    private QuarantineMask(MaskPlan plan, byte[]? salt)
+    private QuarantineMask(PrepareParameters parameters)
     {
-        _masker = new SensitiveMasker(plan.Kinds.ToHashSet(), salt);
-        _hidden = plan.Columns.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        _masker = SensitiveMasker.Of(parameters);
+        _hidden = parameters.Clean.Mask.Columns.ToHashSet(StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>Null where nothing is to be hidden.</summary>
@@ -25,7 +25,7 @@ internal sealed class QuarantineMask
     public static Func<QuarantinedRow, QuarantinedRow>? Of(PrepareParameters parameters)
     {
         MaskPlan plan = parameters.Clean.Mask;
-        return plan.Kinds.Count == 0 && plan.Columns.Count == 0 ? null : new QuarantineMask(plan, SensitiveMasker.SaltOf(parameters)).Apply;
+        return plan.Kinds.Count == 0 && plan.Columns.Count == 0 ? null : new QuarantineMask(parameters).Apply;
     }
 
     private QuarantinedRow Apply(QuarantinedRow row) => row with

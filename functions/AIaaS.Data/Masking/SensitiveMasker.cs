@@ -14,6 +14,9 @@ internal sealed class SensitiveMasker(IReadOnlySet<SensitiveKind> kinds, byte[]?
 {
     private const int HashDigits = 16;
 
+    /// <exception cref="DatasetException">Hashes are asked for, and the salt is missing or no base64.</exception>
+    public static SensitiveMasker Of(PrepareParameters parameters) => new(parameters.Clean.Mask.Kinds.ToHashSet(), SaltOf(parameters));
+
     /// <summary>The value without what is hidden; the same instance where there is nothing.</summary>
     public string Mask(string text, SensitiveHints hints)
     {
@@ -80,8 +83,7 @@ internal sealed class SensitiveMasker(IReadOnlySet<SensitiveKind> kinds, byte[]?
 
     private string Hash(string part) => Convert.ToHexStringLower(HMACSHA256.HashData(salt!, Encoding.UTF8.GetBytes(part)))[..HashDigits];
 
-    /// <exception cref="DatasetException">The salt is missing or no base64.</exception>
-    public static byte[]? SaltOf(PrepareParameters parameters)
+    private static byte[]? SaltOf(PrepareParameters parameters)
     {
         if (parameters.Clean.Mask.Action != MaskAction.Hash)
             return null;

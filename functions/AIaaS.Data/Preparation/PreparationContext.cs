@@ -30,7 +30,7 @@ internal sealed class PreparationContext
     public required CancellationToken CancellationToken { get; init; }
 
     /// <summary>How long the expressions of one step may take.</summary>
-    public TimeSpan ExpressionTimeLimit { get; init; } = PreparationOptions.DefaultExpressionTimeLimit;
+    public TimeSpan ExpressionTimeLimit { get; init; } = Timeout.InfiniteTimeSpan;
 
     /// <summary>Rows that repeat an earlier one, found when duplicates were looked for.</summary>
     public long DuplicateRows { get; set; }
