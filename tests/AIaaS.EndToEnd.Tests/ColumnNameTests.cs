@@ -43,7 +43,7 @@ public sealed class ColumnNameTests(HostFixture host)
     public async Task Odd_names_are_good_for_every_step_of_cleaning()
     {
         var name = HostFixture.NewName("names-cleaned");
-        const string Pipeline = """
+        const string Pipeline = """"
             target: label
             clean:
               derive: { "new \"one\" \U0001F427": '"say ""hi""" * 2' }
@@ -52,7 +52,7 @@ public sealed class ColumnNameTests(HostFixture host)
               duplicates: { key: ["say \"hi\"", "\U0001F427 \u00E4\u4E2D", "c0", "select", "twice_2"] }
               outliers: { method: iqr, action: clip, columns: ["file_row_number", "c0"], threshold: 10 }
             split: { group: "padded" }
-            """;
+            """";
         await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text(Pipeline, "application/yaml"), System.Net.HttpStatusCode.Created);
 
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, Table()));
