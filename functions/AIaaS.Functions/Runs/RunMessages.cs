@@ -10,7 +10,7 @@ namespace AIaaS.Functions.Runs;
 /// <summary>Handles the messages that move runs on, whoever takes them from their queue. Each may come more than once.</summary>
 public sealed partial class RunMessages(RunService runs, MessageBodies bodies, ILogger<RunMessages> logger)
 {
-    /// <summary>Starts a run whose turn it is.</summary>
+    /// <summary>Starts a run whose turn it is and that nobody has started.</summary>
     /// <param name="message">A <see cref="RunReference"/> as JSON.</param>
     /// <param name="client">Schedules its orchestration.</param>
     /// <param name="cancellationToken">Gives up; the message comes again.</param>
@@ -28,7 +28,13 @@ public sealed partial class RunMessages(RunService runs, MessageBodies bodies, I
     {
         try
         {
-            await client.ScheduleAsync(reference.Tenant, await runs.TakeUpAsync(reference, cancellationToken), cancellationToken);
+            var ticket = await runs.TakeUpAsync(reference, cancellationToken);
+
+            // A run that has begun has its orchestration. One that ended before its run did is for the timer to tell, not to start anew.
+            if (ticket.StartNow && (ticket.Run.Status is RunStatus.Queued || await client.GetInstanceAsync(reference.Run, cancellationToken) is null))
+            {
+                await client.ScheduleAsync(reference.Tenant, ticket, cancellationToken);
+            }
         }
         catch (ProblemException gone) when (gone.Problem == Problem.NotFound)
         {
