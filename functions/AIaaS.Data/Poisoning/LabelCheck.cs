@@ -128,7 +128,8 @@ internal sealed class LabelCheck
         if (_isCategory[feature])
             return value;
         (float median, float scale) = _scaling[feature];
-        return float.IsNaN(value) ? 0 : Math.Clamp((value - median) * scale, -FarthestSpread, FarthestSpread);
+        float scaled = (value - median) * scale;
+        return float.IsNaN(scaled) ? 0 : Math.Clamp(scaled, -FarthestSpread, FarthestSpread);
     }
 
     private static (float Median, float Scale) Scaling(ReadOnlySpan<float> column)
