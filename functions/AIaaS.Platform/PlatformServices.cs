@@ -36,6 +36,7 @@ public static class PlatformServices
         });
 
         services.TryAddSingleton<Catalog>();
+        services.AddSingleton<MessageBodies>();
         services.AddSingleton<DatasetService>();
         services.AddSingleton<DatasetContracts>();
         services.AddSingleton<DatasetHousekeeping>();
