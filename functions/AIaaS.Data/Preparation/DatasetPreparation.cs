@@ -13,8 +13,14 @@ public sealed record PreparationOptions
     /// <summary>Folder for temporary files; a folder of its own is made in it and removed.</summary>
     public string TempFolder { get; init; } = Path.GetTempPath();
 
-    /// <summary>Bytes of memory for the engine; beyond it spills to <see cref="TempFolder"/>.</summary>
+    /// <summary>
+    /// Bytes of memory for the engine; beyond it spills to <see cref="TempFolder"/>. Null for three fifths of what this process may
+    /// use, which leaves the rest to what runs beside it.
+    /// </summary>
     public long? MemoryLimit { get; init; }
+
+    /// <summary>Bytes that may spill; null for 90 % of what the disk has free.</summary>
+    public long? MaximumTempBytes { get; init; }
 
     public int? Threads { get; init; }
 
@@ -44,6 +50,10 @@ public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, Q
 /// </remarks>
 public sealed class DatasetPreparation(PreparationOptions? options = null)
 {
+    /// <summary>ENOSPC and ERROR_DISK_FULL, as the low word of <see cref="Exception.HResult"/>.</summary>
+    private const int NoSpaceLinux = 28;
+    private const int NoSpaceWindows = 0x70;
+
     private readonly PreparationOptions _options = options ?? new();
 
     /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
@@ -66,6 +76,16 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         {
             return Prepare(sources, parameters, baseline, outputFolder, workFolder, progress, cancellationToken);
         }
+        catch (DuckDbException exception) when (IsOutOfSpace(exception.Message))
+        {
+            throw new DatasetException(DatasetReasons.TooLarge,
+                "The data does not fit into the memory and temporary disk of this machine. Prepare it where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+        }
+        catch (IOException exception) when ((exception.HResult & 0xFFFF) is NoSpaceLinux or NoSpaceWindows)
+        {
+            throw new DatasetException(DatasetReasons.TooLarge,
+                "The temporary disk is full. Prepare the data where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+        }
         catch (DuckDbException exception)
         {
             throw new DatasetException(DatasetReasons.Malformed,
@@ -86,6 +106,8 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         IProgress<PreparationProgress>? progress,
         CancellationToken cancellationToken)
     {
+        ProgressMeter? meter = progress is null ? null : new(progress);
+        progress = meter;
         progress?.Report(new(0, "read"));
         var findings = new List<QualityFinding>();
         var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
@@ -93,15 +115,20 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
 
+        long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {
-            MemoryLimit = _options.MemoryLimit,
+            // Beyond memory a database file is read and written in large compressed pieces, which temporary files are not.
+            Path = inspected.Sum(source => new FileInfo(source.Path).Length) > memoryLimit / 4 ? Path.Combine(workFolder, "work.duckdb") : null,
+            MemoryLimit = memoryLimit,
+            MaximumTempBytes = _options.MaximumTempBytes,
             Threads = _options.Threads,
             TempDirectory = Path.Combine(workFolder, "spill"),
             AllowedDirectories = [workFolder],
             AllowedPaths = [.. inspected.Select(source => Path.GetFullPath(source.Path)), .. baseline is null ? (string[])[] : [Path.GetFullPath(baseline.DataPath)]],
         });
         using DuckDbConnection connection = database.Connect();
+        connection.Progress = meter is null ? null : meter.Advance;
         using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
 
         var raw = new List<RawTable>();
@@ -118,6 +145,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Parameters = parameters,
             Quarantine = quarantine,
             WorkFolder = workFolder,
+            Sources = [.. raw.Select(source => source.Origin)],
             Baseline = baseline,
             CancellationToken = cancellationToken,
             Table = builder.Build(raw, cancellationToken),
@@ -190,6 +218,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
     }
 
+    private static bool IsOutOfSpace(string message) =>
+        message.StartsWith("Out of Memory Error", StringComparison.Ordinal) || message.Contains("No space left on device", StringComparison.Ordinal);
+
     private static RawTable Read(
         DuckDbConnection connection,
         Quarantine quarantine,
@@ -202,7 +233,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         if (source.Kind != SourceKind.Delimited)
             return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
         var notes = new List<string>();
-        RawTable read = new DelimitedReader(connection, quarantine, notes).Read(source, table, cancellationToken);
+        RawTable read = new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken);
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
     }

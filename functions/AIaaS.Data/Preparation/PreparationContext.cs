@@ -24,6 +24,9 @@ internal sealed class PreparationContext
 
     public PreparationBaseline? Baseline { get; init; }
 
+    /// <summary>The sources by the numbers in <c>src</c>.</summary>
+    public required IReadOnlyList<RowOrigin> Sources { get; init; }
+
     public required CancellationToken CancellationToken { get; init; }
 
     public List<QualityFinding> Findings { get; } = [];
