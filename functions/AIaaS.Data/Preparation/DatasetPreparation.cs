@@ -1,7 +1,10 @@
 using System.Text.Json;
+using AIaaS.Data.Cleaning;
 using AIaaS.Data.DuckDb;
+using AIaaS.Data.Masking;
 using AIaaS.Data.Profiling;
 using AIaaS.Data.Reports;
+using AIaaS.Data.Splits;
 using AIaaS.Data.Validation;
 using AIaaS.Formats;
 
@@ -26,6 +29,9 @@ public sealed record PreparationOptions
 
     /// <summary>Bytes that one compressed source may grow to.</summary>
     public long MaximumSourceBytes { get; init; } = 64L * 1024 * 1024 * 1024;
+
+    /// <summary>How long the expressions of one cleaning step may take over all rows.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = TimeSpan.FromMinutes(10);
 }
 
 /// <param name="Percent">0 to 100 over the whole preparation.</param>
@@ -37,11 +43,12 @@ public readonly record struct PreparationProgress(double Percent, string Stage);
 /// <param name="Profile">What is in them.</param>
 /// <param name="Quality">What was found and done; <see cref="QualityReport.Rejected"/> says whether the version was refused.</param>
 /// <param name="Contract">The contract the version was held against, or the one learned from it where none was given.</param>
-public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality, DataContract Contract);
+/// <param name="Splits">How its rows were dealt out; null for a version that was refused.</param>
+public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality, DataContract Contract, DataSplits? Splits);
 
 /// <summary>
-/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>contract.json</c>, <c>profile.json</c>,
-/// <c>quality.json</c>, <c>quality.html</c> and <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are
+/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>splits.parquet</c>, <c>splits.json</c>, <c>schema.json</c>,
+/// <c>contract.json</c>, <c>profile.json</c>, <c>quality.json</c>, <c>quality.html</c> and <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are
 /// matched by column name. Of a version that a check refuses only the last four are written.
 /// </summary>
 /// <remarks>
@@ -129,7 +136,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         });
         using DuckDbConnection connection = database.Connect();
         connection.Progress = meter is null ? null : meter.Advance;
-        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
+        RowHash.Register(connection);
+        SensitiveFunctions.Register(connection, SensitiveMasker.Of(parameters));
+        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName))) { Mask = QuarantineMask.Of(parameters) };
 
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
@@ -148,6 +157,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Sources = [.. raw.Select(source => source.Origin)],
             Baseline = baseline,
             CancellationToken = cancellationToken,
+            ExpressionTimeLimit = _options.ExpressionTimeLimit,
             Table = builder.Build(raw, cancellationToken),
         };
         context.Findings.AddRange(findings);
@@ -163,14 +173,11 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         progress?.Report(new(55, "clean"));
         PreparationTarget.SettleBeforeCleaning(context);
-        bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
-        long duplicates = builder.DropDuplicates(context.Table, drop, cancellationToken);
-        long rows = drop ? rowsRead - duplicates : rowsRead;
-        if (drop)
-            context.Steps.Add(new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column."));
+        CleaningRunner.Run(context);
+        long rows = context.CountRows();
 
         progress?.Report(new(60, "profile"));
-        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(duplicates, cancellationToken);
+        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(context.DuplicateRows, cancellationToken);
         DataSchema schema = PreparationTarget.SchemaOf(context.Table, profile);
         PreparationTarget.Settle(context, schema, profile);
         if (context is { Target: { } target, Task: { } task })
@@ -190,19 +197,23 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             BaselineVersion = baseline?.Version,
             Drift = checks.Drift,
             Poisoning = checks.Poisoning,
+            Sensitive = context.Sensitive,
             Rejected = checks.Rejected,
         };
 
         progress?.Report(new(85, "write"));
+        DataSplits? splits = null;
         string[] files = [QuarantinedRow.FileName, DataProfile.FileName, QualityReport.FileName, QualityPage.FileName];
         if (quality.Rejected is null)
         {
             string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
             connection.Execute(
                 $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+            splits = RowSplits.Write(context, workFolder);
             WriteJson(DataSchema.FileName, schema);
             WriteJson(DataContract.FileName, checks.Contract);
-            files = [PreparedDataset.DataFileName, DataSchema.FileName, DataContract.FileName, .. files];
+            WriteJson(DataSplits.FileName, splits);
+            files = [PreparedDataset.DataFileName, DataSplits.RowsFileName, DataSplits.FileName, DataSchema.FileName, DataContract.FileName, .. files];
         }
         WriteJson(DataProfile.FileName, profile);
         WriteJson(QualityReport.FileName, quality);
@@ -212,7 +223,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         cancellationToken.ThrowIfCancellationRequested();
         WholeFiles.Move(workFolder, outputFolder, files);
         progress?.Report(new(100, "done"));
-        return new(schema, profile, quality, checks.Contract);
+        return new(schema, profile, quality, checks.Contract, splits);
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));

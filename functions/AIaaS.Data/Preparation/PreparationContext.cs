@@ -29,6 +29,15 @@ internal sealed class PreparationContext
 
     public required CancellationToken CancellationToken { get; init; }
 
+    /// <summary>How long the expressions of one step may take.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Rows that repeat an earlier one, found when duplicates were looked for.</summary>
+    public long DuplicateRows { get; set; }
+
+    /// <summary>Personal data that was found.</summary>
+    public List<SensitiveColumn> Sensitive { get; } = [];
+
     public List<QualityFinding> Findings { get; } = [];
 
     public List<CleaningStep> Steps { get; } = [];

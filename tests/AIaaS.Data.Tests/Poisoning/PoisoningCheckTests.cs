@@ -316,7 +316,8 @@ public sealed class PoisoningCheckTests : IDisposable
             {
                 Connection = connection,
                 Parameters = parameters,
-                Quarantine = quarantine,
+                Sources = [],
+            Quarantine = quarantine,
                 WorkFolder = _folder.Path,
                 Baseline = baseline,
                 CancellationToken = CancellationToken.None,
