@@ -49,7 +49,7 @@ internal sealed class ScalarExpression
             throw Refused(field, "the expression holds a character with the code 0. Remove it");
 
         string json;
-        using (DuckDbStatement statement = connection.Prepare("SELECT json_serialize_sql($1)").Bind(1, $"SELECT {text}"))
+        using (DuckDbStatement statement = connection.Prepare("SELECT json_serialize_sql($1::VARCHAR)").Bind(1, $"SELECT {text}"))
         using (DuckDbResult result = statement.Query(cancellationToken))
         {
             result.Read();
