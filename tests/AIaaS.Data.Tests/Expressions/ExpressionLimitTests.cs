@@ -24,7 +24,6 @@ public sealed class ExpressionLimitTests : PreparationTest
     [Theory]
     [InlineData("select")]
     [InlineData("a\"b")]
-    [InlineData("two\nlines")]
     [InlineData("😀")]
     [InlineData("c1")]
     public void Odd_column_names_are_found(string name)
