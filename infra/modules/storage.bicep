@@ -262,5 +262,4 @@ output dataAccountName string = dataAccount.name
 output workspaceAccountId string = workspaceAccount.id
 output workspaceAccountName string = workspaceAccount.name
 output incomingContainerName string = containers[0].name
-output trainerContainerName string = containers[7].name
 output undeliveredContainerName string = containers[8].name
