@@ -64,12 +64,13 @@ if [ "$status" = 404 ] && [ "${AIAAS_SMOKE_TRAIN:-}" = true ]; then
   left=120
   while true; do
     status=$(ask --config "$work/key" "$url/api/v1/runs/$run")
-    case "$(cat "$work/answer")" in
-      *'"status":"failed","percent"'* | *'"status":"cancelled","percent"'*)
+    # The run's own status comes before those of its stages.
+    case "$(sed 's/"stages".*//' "$work/answer")" in
+      *'"status":"failed"'* | *'"status":"cancelled"'*)
         echo "failed: the run ended without a model: $(cat "$work/answer")" >&2
         exit 1
         ;;
-      *'"status":"succeeded","percent"'*)
+      *'"status":"succeeded"'*)
         break
         ;;
     esac
