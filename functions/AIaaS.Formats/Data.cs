@@ -51,6 +51,9 @@ public sealed record DataProfile
     /// <summary>Whole-row duplicates found (and dropped when the pipeline says so).</summary>
     public long DuplicateRows { get; init; }
 
+    /// <summary>What is to be predicted, where that is known.</summary>
+    public TargetProfile? Target { get; init; }
+
     public required IReadOnlyList<ColumnProfile> Columns { get; init; }
 }
 
@@ -86,7 +89,48 @@ public sealed record ColumnProfile
 
     /// <summary>Most frequent values, descending, at most 100.</summary>
     public IReadOnlyList<ValueCount>? TopValues { get; init; }
+
+    /// <summary>Lengths of texts, in characters.</summary>
+    public TextLengths? Lengths { get; init; }
+
+    /// <summary>How strongly the column goes with the target.</summary>
+    public TargetAssociation? Association { get; init; }
 }
+
+public sealed record TextLengths(long Minimum, double Mean, long Maximum);
+
+public enum AssociationMeasure
+{
+    /// <summary>Between numbers; -1 to 1.</summary>
+    Pearson,
+
+    /// <summary>Between a number and a category: the square root of the share of variance that the category explains; 0 to 1.</summary>
+    CorrelationRatio,
+
+    /// <summary>Between categories, corrected for bias (Bergsma 2013); 0 to 1.</summary>
+    CramersV,
+}
+
+public sealed record TargetAssociation(AssociationMeasure Measure, double Value);
+
+/// <summary>The target in the light of the other columns.</summary>
+public sealed record TargetProfile
+{
+    public required string Name { get; init; }
+
+    public required LearningTask Task { get; init; }
+
+    /// <summary>Rows of each class, descending, at most 100; null where the target is a number.</summary>
+    public IReadOnlyList<ValueCount>? Classes { get; init; }
+
+    /// <summary>Columns that alone nearly tell the target, which they may not when the model serves.</summary>
+    public IReadOnlyList<LeakageSuspect> LeakageSuspects { get; init; } = [];
+}
+
+/// <param name="Column">The column.</param>
+/// <param name="Score">How well it alone predicts the target on rows it was not fitted to: accuracy above that of the most frequent class, or R², 0 to 1.</param>
+/// <param name="Detail">For people.</param>
+public sealed record LeakageSuspect(string Column, double Score, string Detail);
 
 public sealed record Quantile(double Probability, double Value);
 
@@ -116,7 +160,29 @@ public sealed record QualityReport
     public IReadOnlyList<CleaningStep> Steps { get; init; } = [];
 
     public IReadOnlyList<QualityFinding> Findings { get; init; } = [];
+
+    /// <summary>Where the data breaks the data set's contract.</summary>
+    public IReadOnlyList<ContractViolation> Violations { get; init; } = [];
+
+    /// <summary>The version that <see cref="Drift"/> and <see cref="Poisoning"/> are measured against; null for the first.</summary>
+    public int? BaselineVersion { get; init; }
+
+    public IReadOnlyList<ColumnDrift> Drift { get; init; } = [];
+
+    public PoisoningReport? Poisoning { get; init; }
+
+    /// <summary>Personal data that was found, masked or not.</summary>
+    public IReadOnlyList<SensitiveColumn> Sensitive { get; init; } = [];
+
+    /// <summary>Why the pipeline refused the data; null where it did not.</summary>
+    public string? Rejected { get; init; }
 }
+
+/// <param name="Column">The column.</param>
+/// <param name="Kind">What was found in it.</param>
+/// <param name="Rows">In how many rows.</param>
+/// <param name="Action">What was done about it; null for nothing.</param>
+public sealed record SensitiveColumn(string Column, SensitiveKind Kind, long Rows, MaskAction? Action);
 
 /// <param name="Name">The step, for instance <c>drop-duplicates</c>.</param>
 /// <param name="RowsBefore">Rows it was given.</param>
@@ -132,14 +198,3 @@ public enum Severity
 }
 
 public sealed record QualityFinding(Severity Severity, string? Column, string Detail);
-
-/// <summary>Parameters of a <see cref="JobKind.Prepare"/> job, and of preparation inside a function.</summary>
-public sealed record PrepareParameters
-{
-    /// <summary>The target column; null infers it.</summary>
-    public string? Target { get; init; }
-
-    public LearningTask? Task { get; init; }
-
-    public bool DropDuplicates { get; init; } = true;
-}

@@ -45,6 +45,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         IReadOnlyList<DatasetSource> sources,
         PrepareParameters parameters,
         string outputFolder,
+        PreparationBaseline? baseline = null,
         IProgress<PreparationProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -55,7 +56,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         Directory.CreateDirectory(workFolder);
         try
         {
-            return Prepare(sources, parameters, outputFolder, workFolder, progress, cancellationToken);
+            return Prepare(sources, parameters, baseline, outputFolder, workFolder, progress, cancellationToken);
         }
         catch (DuckDbException exception)
         {
@@ -71,6 +72,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
     private PreparationResult Prepare(
         IReadOnlyList<DatasetSource> sources,
         PrepareParameters parameters,
+        PreparationBaseline? baseline,
         string outputFolder,
         string workFolder,
         IProgress<PreparationProgress>? progress,
@@ -89,7 +91,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Threads = _options.Threads,
             TempDirectory = Path.Combine(workFolder, "spill"),
             AllowedDirectories = [workFolder],
-            AllowedPaths = [.. inspected.Select(source => Path.GetFullPath(source.Path))],
+            AllowedPaths = [.. inspected.Select(source => Path.GetFullPath(source.Path)), .. baseline is null ? (string[])[] : [Path.GetFullPath(baseline.DataPath)]],
         });
         using DuckDbConnection connection = database.Connect();
         using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
@@ -102,45 +104,55 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         }
 
         var builder = new TableBuilder(connection, findings);
-        PreparedTable table = builder.Build(raw, cancellationToken);
-        long rowsRead = connection.QueryInt64($"SELECT count(*) FROM {table.Table}", cancellationToken);
+        var context = new PreparationContext
+        {
+            Connection = connection,
+            Parameters = parameters,
+            Quarantine = quarantine,
+            WorkFolder = workFolder,
+            Baseline = baseline,
+            CancellationToken = cancellationToken,
+            Table = builder.Build(raw, cancellationToken),
+        };
+        context.Findings.AddRange(findings);
+        long rowsRead = context.CountRows();
         if (rowsRead == 0)
         {
             throw new DatasetException(DatasetReasons.NoRows, quarantine.Count == 0
                 ? "The data has a header but no rows. Send at least one row."
                 : $"None of the {quarantine.Count} rows could be used; the most frequent reason is {quarantine.Reasons[0].Value}. Correct the file and send it again.");
         }
-        progress?.Report(new(55, "clean"));
-        long duplicates = builder.DropDuplicates(table, parameters.DropDuplicates, cancellationToken);
-        long rows = parameters.DropDuplicates ? rowsRead - duplicates : rowsRead;
-        progress?.Report(new(60, "profile"));
+        long allRows = rowsRead + quarantine.Count;
+        context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
 
-        DataProfile profile = new Profiler(connection, table, rows).Profile(duplicates, cancellationToken);
+        progress?.Report(new(55, "clean"));
+        bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
+        long duplicates = builder.DropDuplicates(context.Table, drop, cancellationToken);
+        long rows = drop ? rowsRead - duplicates : rowsRead;
+        if (drop)
+            context.Steps.Add(new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column."));
+
+        progress?.Report(new(60, "profile"));
+        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(duplicates, cancellationToken);
         var schema = new DataSchema
         {
-            Columns = [.. table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
+            Columns = [.. context.Table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
         };
-        findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
+        context.Findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
         var quality = new QualityReport
         {
-            RowsRead = rowsRead + quarantine.Count,
+            RowsRead = allRows,
             RowsKept = rows,
             RowsQuarantined = quarantine.Count,
             QuarantineReasons = quarantine.Reasons,
-            Steps =
-            [
-                new("quarantine", rowsRead + quarantine.Count, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."),
-                .. parameters.DropDuplicates
-                    ? (CleaningStep[])[new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column.")]
-                    : [],
-            ],
-            Findings = findings,
+            Steps = context.Steps,
+            Findings = context.Findings,
         };
-        progress?.Report(new(85, "write"));
 
-        string columns = string.Join(", ", table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
+        progress?.Report(new(85, "write"));
+        string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
         connection.Execute(
-            $"COPY (SELECT {columns} FROM {table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+            $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
         WriteJson(DataSchema.FileName, schema);
         WriteJson(DataProfile.FileName, profile);
         WriteJson(QualityReport.FileName, quality);

@@ -43,8 +43,8 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
             }
         }
         string columns = string.Join(", ", names.Select((name, i) => Invariant($"{Sql.Identifier(name)} AS c{i}")));
-        connection.Execute($"CREATE VIEW {table} AS SELECT {columns} FROM {table}_named", cancellationToken);
-        return new(table, source.Kind, [.. names.Select((name, i) => new RawColumn(name, types[i]))]);
+        connection.Execute($"CREATE VIEW {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
+        return new(table, source.Kind, [.. names.Select((name, i) => new RawColumn(name, types[i]))]) { RowNumber = "ord" };
     }
 
     /// <summary>Copies the lines that are JSON objects; the others are quarantined with their line.</summary>

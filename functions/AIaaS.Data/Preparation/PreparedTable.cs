@@ -3,6 +3,7 @@ using AIaaS.Formats;
 namespace AIaaS.Data.Preparation;
 
 /// <summary>The table that will be written: columns <c>c0</c>, <c>c1</c>, … of the types DOUBLE, BIGINT, BOOLEAN, DATE, TIMESTAMP and VARCHAR.</summary>
+/// <remarks>Beside them <c>src</c> and <c>ord</c> tell where a row came from: the number of its source, and of the row among those read from it, both from 0.</remarks>
 internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn> Columns)
 {
     public string ColumnList => string.Join(", ", Enumerable.Range(0, Columns.Count).Select(i => $"c{i}"));

@@ -1,7 +1,11 @@
 namespace AIaaS.Data.Preparation;
 
 /// <summary>A source as a DuckDB table with columns <c>c0</c>, <c>c1</c>, …, in the file's order.</summary>
-internal sealed record RawTable(string Table, SourceKind Kind, IReadOnlyList<RawColumn> Columns);
+internal sealed record RawTable(string Table, SourceKind Kind, IReadOnlyList<RawColumn> Columns)
+{
+    /// <summary>The number of a row among those that were read, from 0.</summary>
+    public string RowNumber { get; init; } = "rowid";
+}
 
 /// <param name="Name">The name people know it by.</param>
 /// <param name="Type">The type in <see cref="RawTable.Table"/>, in DuckDB's words.</param>

@@ -47,7 +47,7 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
                 int at = byName[sources[s].Columns[i].Name];
                 expressions[at] = Invariant($"({facts[s][i].Expression})::{columns[at].Type} AS c{at}");
             }
-            string select = $"SELECT {string.Join(", ", expressions)} FROM {sources[s].Table}";
+            string select = Invariant($"SELECT {string.Join(", ", expressions)}, {s} AS src, {sources[s].RowNumber} AS ord FROM {sources[s].Table}");
             connection.Execute(s == 0 ? $"CREATE TABLE data AS {select}" : $"INSERT INTO data {select}", cancellationToken);
         }
         return new("data", columns);

@@ -12,9 +12,11 @@ public sealed record PipelineDefinition
     /// <summary>Null infers it from the target.</summary>
     public LearningTask? Task { get; init; }
 
-    public CleanDefinition Clean { get; init; } = new();
+    public CleaningPlan Clean { get; init; } = new();
 
-    public SplitDefinition Split { get; init; } = new();
+    public ValidationPlan Validate { get; init; } = new();
+
+    public SplitPlan Split { get; init; } = new();
 
     public IReadOnlyList<string> Trainers { get; init; } = [LinearTrainer];
 
@@ -65,25 +67,6 @@ public sealed record PipelineDefinition
             throw new ProblemException(Problem.InvalidValue, $"'{field}' {demand}") { Field = field };
         }
     }
-}
-
-public enum DuplicateHandling
-{
-    Drop,
-    Keep,
-}
-
-public sealed record CleanDefinition
-{
-    public DuplicateHandling Duplicates { get; init; }
-}
-
-public sealed record SplitDefinition
-{
-    /// <summary>Share of rows held out for judging, 0.05 to 0.5.</summary>
-    public double Holdout { get; init; } = 0.2;
-
-    public long Seed { get; init; } = 42;
 }
 
 public sealed record ComputeDefinition

@@ -16,6 +16,14 @@ public static class PipelineReader
 {
     private static readonly TagName StringTag = new("tag:yaml.org,2002:str");
 
+    private static readonly (string Section, string Member, string Field)[] Shorthands =
+    [
+        ("clean", "missing", "action"),
+        ("clean", "duplicates", "action"),
+        ("clean", "mask", "kinds"),
+        ("clean", "outliers", "method"),
+    ];
+
     private static readonly JsonSerializerOptions Strict = new(JsonDefaults.Options)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -53,6 +61,11 @@ public static class PipelineReader
             throw new ProblemException(Problem.MalformedBody, "A pipeline is a mapping of fields, for instance 'target: churned'.");
         }
 
+        if (tree is JsonObject pipeline)
+        {
+            ExpandShorthands(pipeline);
+        }
+
         try
         {
             return ((tree ?? new JsonObject()).Deserialize<PipelineDefinition>(Strict) ?? new PipelineDefinition()).Validated();
@@ -61,6 +74,18 @@ public static class PipelineReader
         {
             var explained = JsonDiagnosis.Explain(JsonSerializer.SerializeToUtf8Bytes(tree), typeof(PipelineDefinition), Strict, error);
             throw new ProblemException(Problem.InvalidValue, explained.Message) { Field = explained.Field };
+        }
+    }
+
+    /// <summary>Writes out what may be said by one word or list: <c>duplicates: keep</c> is <c>duplicates: { action: keep }</c>.</summary>
+    private static void ExpandShorthands(JsonObject pipeline)
+    {
+        foreach (var (section, member, field) in Shorthands)
+        {
+            if (pipeline[section] is JsonObject parent && parent[member] is { } value and not JsonObject)
+            {
+                parent[member] = new JsonObject { [field] = value.DeepClone() };
+            }
         }
     }
 

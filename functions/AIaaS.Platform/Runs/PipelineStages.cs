@@ -229,13 +229,15 @@ public sealed partial class PipelineStages(
         {
             Target = definition.Target,
             Task = definition.Task,
-            DropDuplicates = definition.Clean.Duplicates is DuplicateHandling.Drop,
+            Clean = definition.Clean,
+            Validate = definition.Validate,
+            Split = definition.Split,
         };
         var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = folder.Path });
         PreparationResult result;
         try
         {
-            result = await Task.Run(() => preparation.Prepare(sources, parameters, prepared, reporter, cancelled.Token), cancelled.Token);
+            result = await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline: null, reporter, cancelled.Token), cancelled.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -29,7 +29,7 @@ internal sealed class PrepareRunner(TimeProvider timeProvider) : IJobRunner
                 Threads = job.Threads,
                 MemoryLimit = job.MemoryBytes is { } bytes ? (long)(bytes * EngineShare) : null,
             };
-            new DatasetPreparation(options).Prepare(sources, parameters, job.Folder.Outputs, new Reporter(job.Progress, timeProvider), cancellationToken);
+            new DatasetPreparation(options).Prepare(sources, parameters, job.Folder.Outputs, baseline: null, new Reporter(job.Progress, timeProvider), cancellationToken);
             return Task.FromResult(new JobResult { Status = JobOutcome.Succeeded });
         }
         catch (DatasetException unusable)

@@ -130,7 +130,7 @@ public sealed class BadInputTests : PreparationTest
                 source.Cancel();
         });
 
-        Assert.ThrowsAny<OperationCanceledException>(() => preparation.Prepare([new(path)], new PrepareParameters(), Output, progress, source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => preparation.Prepare([new(path)], new PrepareParameters(), Output, baseline: null, progress, source.Token));
 
         Assert.False(Directory.Exists(Output));
         Assert.Empty(Directory.EnumerateFileSystemEntries(temp));

@@ -171,7 +171,7 @@ public sealed class DelimitedFileTests : PreparationTest
     [Fact]
     public void Repeated_rows_stay_when_the_pipeline_says_so()
     {
-        PreparationResult result = PrepareWith(new PrepareParameters { DropDuplicates = false }, Folder.Write("a.csv", "a,b\n3,x\n3,x\n"));
+        PreparationResult result = PrepareWith(new PrepareParameters { Clean = new() { Duplicates = new() { Action = DuplicateHandling.Keep } } }, Folder.Write("a.csv", "a,b\n3,x\n3,x\n"));
         Assert.Equal((2, 1), (result.Profile.Rows, result.Profile.DuplicateRows));
     }
 

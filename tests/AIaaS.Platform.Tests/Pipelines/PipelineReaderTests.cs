@@ -22,7 +22,7 @@ public sealed class PipelineReaderTests
     {
         var read = PipelineReader.Read(Whole);
 
-        Assert.Equal(("churned", LearningTask.Classification, DuplicateHandling.Keep), (read.Target, read.Task, read.Clean.Duplicates));
+        Assert.Equal(("churned", LearningTask.Classification, DuplicateHandling.Keep), (read.Target, read.Task, read.Clean.Duplicates.Action));
         Assert.Equal((0.25, 7L, "gpu", "churn"), (read.Split.Holdout, read.Split.Seed, read.Compute.Cluster, read.Deploy.Endpoint));
         Assert.Equal(("auc", 0.8, null), (read.Gate!.Metric, read.Gate.Minimum, read.Gate.Maximum));
         Assert.Equal(["linear"], read.Trainers);
@@ -118,7 +118,7 @@ public sealed class PipelineReaderTests
     [Theory]
     [InlineData("targe: a", "targe")]
     [InlineData("targe:", "targe")]
-    [InlineData("clean: { missing: auto }", "clean.missing")]
+    [InlineData("clean: { mising: auto }", "clean.mising")]
     [InlineData("<<: { target: a }", "<<")]
     public void An_unknown_field_is_named(string text, string field)
     {
@@ -141,7 +141,7 @@ public sealed class PipelineReaderTests
     [InlineData("trainers:", "trainers")]
     [InlineData("compute:", "compute")]
     [InlineData("deploy:", "deploy")]
-    [InlineData("clean: { duplicates: maybe }", "clean.duplicates")]
+    [InlineData("clean: { duplicates: maybe }", "clean.duplicates.action")]
     [InlineData("split: { holdout: 0.04 }", "split.holdout")]
     [InlineData("split: { holdout: 0.51 }", "split.holdout")]
     [InlineData("split: { holdout: .nan }", "split.holdout")]
