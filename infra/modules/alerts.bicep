@@ -9,6 +9,8 @@ param serviceBusId string
 param dropTopicId string
 param functionAppId string
 
+var groupId = resourceGroup().id
+
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'ag-${token}'
   location: 'global'
@@ -270,7 +272,7 @@ resource appUnhealthy 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
   }
 }
 
-resource appDeleted 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
+resource dataDeleted 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
   name: 'data-deleted'
   location: 'global'
   tags: tags
@@ -278,7 +280,7 @@ resource appDeleted 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
     description: 'Somebody deleted a storage account or one of its containers.'
     enabled: true
     scopes: [
-      resourceGroup().id
+      groupId
     ]
     condition: {
       allOf: [

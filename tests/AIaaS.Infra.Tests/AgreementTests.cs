@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using AIaaS.Functions;
+using AIaaS.Functions.Runs;
 using AIaaS.Infra.Tests.Bicep;
 using AIaaS.Platform;
 using AIaaS.Platform.Runs;
@@ -128,7 +128,7 @@ public sealed partial class AgreementTests(Infrastructure infrastructure) : ICla
         => type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field is { IsLiteral: true }).Select(field => (string)field.GetRawConstantValue()!);
 
     private static IEnumerable<(string Name, MethodInfo Method)> Functions()
-        => typeof(FunctionApp).Assembly.GetTypes()
+        => typeof(RunFunctions).Assembly.GetTypes()
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static))
             .Where(method => method.GetCustomAttribute<FunctionAttribute>() is not null)
             .Select(method => (method.GetCustomAttribute<FunctionAttribute>()!.Name, method));

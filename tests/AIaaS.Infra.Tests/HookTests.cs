@@ -197,7 +197,7 @@ public sealed partial class HookTests(Infrastructure infrastructure) : IClassFix
             .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists));
 
     private static string[] VariablesOf(string path)
-        => [.. Environment().Matches(Repository.Read(path)).Select(match => match.Groups["name"].Value).Where(name => name != "USERNAME").Distinct().Order(StringComparer.Ordinal)];
+        => [.. Environment().Matches(Repository.Read(path)).Select(match => match.Groups["name"].Value).Where(name => name is not ("USERNAME" or "AIAAS_RETRY_SECONDS")).Distinct().Order(StringComparer.Ordinal)];
 
     [GeneratedRegex(@"\$\{?(env:)?(?<name>(AIAAS|AZURE)_[A-Z0-9_]+|CI\b|USERNAME)")]
     private static partial Regex Environment();

@@ -23,12 +23,12 @@ public sealed partial class SecurityTests(Infrastructure infrastructure) : IClas
     public void Nobody_may_do_more_than_is_listed_here()
         => Assert.Equal(
             [
-                "appPrincipalId: AzureML Data Scientist on workspace",
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes azure-ml-events",
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes job-ended",
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes run-start",
                 "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes job-ended",
                 "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes run-start",
+                "appPrincipalId: AzureML Data Scientist on workspace",
                 "appPrincipalId: Durable Task Data Contributor on taskHub",
                 "appPrincipalId: Monitoring Metrics Publisher on applicationInsights",
                 "appPrincipalId: Storage Blob Data Contributor on appContainerScopes catalog",
