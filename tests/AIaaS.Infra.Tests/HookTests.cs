@@ -118,7 +118,11 @@ public sealed partial class HookTests(Infrastructure infrastructure) : IClassFix
         using var folder = new TemporaryFolder();
         var environment = new Dictionary<string, string?>
         {
-            ["PATH"] = StandIn(folder, "azd", "true"), ["AZURE_ENV_NAME"] = "test", ["CI"] = null, ["AIAAS_BUDGET_START"] = "2026-11-01", [variable] = value,
+            ["PATH"] = StandIn(folder, "azd", "true"),
+            ["AZURE_ENV_NAME"] = "test",
+            ["CI"] = null,
+            ["AIAAS_BUDGET_START"] = "2026-11-01",
+            [variable] = value,
         };
 
         var (exitCode, _, error) = await Repository.RunAsync(shell, [Repository.PathOf("infra/hooks/preprovision.sh")], folder.Path, environment);
