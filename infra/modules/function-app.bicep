@@ -97,6 +97,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       http20Enabled: true
       ipSecurityRestrictions: privateNetworking ? inboundRules : []
       ipSecurityRestrictionsDefaultAction: privateNetworking ? 'Deny' : 'Allow'
+      // Who may not call the app may not deploy it either.
+      scmIpSecurityRestrictionsUseMain: privateNetworking
     }
     functionAppConfig: {
       runtime: {

@@ -3,6 +3,8 @@ namespace AIaaS.Data.DuckDb;
 /// <summary>One connection; used by one thread at a time.</summary>
 internal sealed class DuckDbConnection(ConnectionHandle handle) : IDisposable
 {
+    internal ConnectionHandle Handle => handle;
+
     /// <summary>Prepares one statement with parameters <c>$1</c>, <c>$2</c>, …</summary>
     /// <exception cref="DuckDbException">The statement is wrong.</exception>
     public DuckDbStatement Prepare(string sql)
