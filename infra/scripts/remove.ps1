@@ -14,8 +14,7 @@ $group = "/subscriptions/$(azd env get-value AZURE_SUBSCRIPTION_ID)/resourceGrou
 $workspace = "$group/providers/Microsoft.MachineLearningServices/workspaces/$(azd env get-value AIAAS_MACHINE_LEARNING_WORKSPACE)?api-version=2025-12-01"
 az rest --method get --url $workspace --output none 2> $null
 if ($LASTEXITCODE -eq 0) {
-  # Quoted twice: the second parameter would else end the command for cmd, which az is run by on Windows.
-  az rest --method delete --url "`"$workspace&forceToPurge=true`"" --output none
+  az rest --method delete --url $workspace --url-parameters forceToPurge=true --output none
   if ($LASTEXITCODE -ne 0) {
     throw 'The Azure ML workspace could not be deleted; the reason is above.'
   }

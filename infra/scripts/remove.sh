@@ -17,7 +17,7 @@ fi
 group="/subscriptions/$(azd env get-value AZURE_SUBSCRIPTION_ID)/resourceGroups/$(azd env get-value AZURE_RESOURCE_GROUP)"
 workspace="$group/providers/Microsoft.MachineLearningServices/workspaces/$(azd env get-value AIAAS_MACHINE_LEARNING_WORKSPACE)?api-version=2025-12-01"
 if az rest --method get --url "$workspace" --output none 2> /dev/null; then
-  az rest --method delete --url "$workspace&forceToPurge=true" --output none
+  az rest --method delete --url "$workspace" --url-parameters forceToPurge=true --output none
   echo "Waiting for the Azure ML workspace to go ..."
   left=60
   while az rest --method get --url "$workspace" --output none 2> /dev/null; do
