@@ -56,7 +56,15 @@ internal sealed class ScalarExpression
             json = result.Vector(0).Text(0);
         }
         using JsonDocument document = ParseTree(field, json);
-        return new ScalarExpression(field, Only(field, document.RootElement).Clone(), columns);
+        try
+        {
+            return new ScalarExpression(field, Only(field, document.RootElement).Clone(), columns);
+        }
+        catch (Exception exception) when (exception is KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            // A tree that is not of the known form is not let through, whatever the engine made of it.
+            throw Refused(field, "the expression has a part that is not understood. Simplify it");
+        }
     }
 
     /// <summary>Refuses an expression whose texts could become too long for the memory.</summary>
