@@ -81,9 +81,26 @@ internal sealed class FeatureReader(IReadOnlyList<FeatureColumn> columns)
         }
     }
 
+    /// <summary>Conversions are here and not in SQL, where ten thousand of them take a minute to plan and a double that no float holds is an error.</summary>
     private static void CopyNumbers(DuckDbVector vector, Span<float> into)
     {
-        vector.Values<float>().CopyTo(into);
+        switch (vector.Type)
+        {
+            case DuckDbType.Double:
+                ReadOnlySpan<double> numbers = vector.Values<double>();
+                for (int row = 0; row < into.Length; row++)
+                    into[row] = (float)numbers[row];
+                break;
+            case DuckDbType.BigInt or DuckDbType.Timestamp:
+                ReadOnlySpan<long> integers = vector.Values<long>();
+                for (int row = 0; row < into.Length; row++)
+                    into[row] = integers[row];
+                break;
+            default:
+                for (int row = 0; row < into.Length; row++)
+                    into[row] = vector.Int64(row);
+                break;
+        }
         if (vector.AllValid)
             return;
         for (int row = 0; row < into.Length; row++)

@@ -29,7 +29,8 @@ internal sealed class LabelCheck
 
     /// <param name="columns">What the columns are; the last is the label.</param>
     /// <param name="before">Rows of the version before, with their labels.</param>
-    public LabelCheck(IReadOnlyList<FeatureColumn> columns, FeatureRows before)
+    /// <param name="cancellationToken">Looked at between rows.</param>
+    public LabelCheck(IReadOnlyList<FeatureColumn> columns, FeatureRows before, CancellationToken cancellationToken)
     {
         int features = columns.Count - 1;
         _isClass = columns[features].IsCategory;
@@ -48,7 +49,10 @@ internal sealed class LabelCheck
 
         double[] contradictions = new double[rows.Count];
         for (int row = 0; row < rows.Count; row++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
             contradictions[row] = Contradiction(rows, row, except: row);
+        }
         _far = _isClass ? 0 : Far(contradictions);
         Rows = rows.Count;
         Share = rows.Count == 0 ? 0 : (double)contradictions.Count(contradiction => contradiction > _far) / rows.Count;
@@ -128,7 +132,8 @@ internal sealed class LabelCheck
         if (_isCategory[feature])
             return value;
         (float median, float scale) = _scaling[feature];
-        return float.IsNaN(value) ? 0 : Math.Clamp((value - median) * scale, -FarthestSpread, FarthestSpread);
+        float scaled = (value - median) * scale;
+        return float.IsNaN(scaled) ? 0 : Math.Clamp(scaled, -FarthestSpread, FarthestSpread);
     }
 
     private static (float Median, float Scale) Scaling(ReadOnlySpan<float> column)

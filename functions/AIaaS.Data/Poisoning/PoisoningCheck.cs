@@ -118,7 +118,7 @@ internal static class PoisoningCheck
 
     private static Shares? Flips(FeatureReader reader, FeatureRows before, FeatureRows added, CancellationToken cancellationToken)
     {
-        var check = new LabelCheck(reader.Columns, before);
+        var check = new LabelCheck(reader.Columns, before, cancellationToken);
         if (check.Rows < FewestBaselineRows)
             return null;
         (int rows, IReadOnlyList<int> contradicted) = check.Check(added, cancellationToken);

@@ -120,6 +120,17 @@ public sealed class RowAnomaliesTests : IDisposable
         Assert.Equal(499_999, _connection.QueryInt64("SELECT max(row) FROM alone"));
     }
 
+    [Fact]
+    public void A_table_of_thousands_of_columns_is_scored()
+    {
+        string[] types = [.. Enumerable.Repeat("DOUBLE", 3_000)];
+        PreparationContext context = Table(types);
+        _connection.Execute($"INSERT INTO data SELECT {string.Join(", ", types.Select((_, i) => string.Create(CultureInfo.InvariantCulture, $"i * {i + 1} % 101")))} FROM range(100) t(i)");
+        _connection.Execute($"INSERT INTO data SELECT {string.Join(", ", types.Select(_ => "500"))}");
+
+        Assert.Equal([100], Highest(RowAnomalies.Scores(context, [.. Enumerable.Range(0, types.Length)], seed: 1), 1));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
