@@ -213,7 +213,13 @@ public sealed class DatasetRows : IDisposable
     private string AsText(DataColumn column)
     {
         string name = Invariant($"c{IndexOf(column.Name)}");
-        return column.Type == "TIMESTAMP" ? $"replace({name}::VARCHAR, ' ', 'T') || 'Z'" : $"{name}::VARCHAR";
+        return column.Type switch
+        {
+            "TIMESTAMP" => $"replace({name}::VARCHAR, ' ', 'T') || 'Z'",
+            // The bytes of images are had whole, with the data; here they would make pages of megabytes.
+            "BLOB" => $"octet_length({name}) || ' bytes'",
+            _ => $"{name}::VARCHAR",
+        };
     }
 
     private static void WriteJson(Utf8JsonWriter writer, string type, DuckDbVector vector, int row)
@@ -226,7 +232,7 @@ public sealed class DatasetRows : IDisposable
         ReadOnlySpan<byte> text = vector.Utf8(row);
         if (type == "BOOLEAN")
             writer.WriteBooleanValue(text is [(byte)'t', ..]);
-        else if (type is "VARCHAR" or "DATE" or "TIMESTAMP")
+        else if (type is "VARCHAR" or "DATE" or "TIMESTAMP" or "BLOB")
             writer.WriteStringValue(text);
         else if (text is [>= (byte)'0' and <= (byte)'9', ..] or [(byte)'-', >= (byte)'0' and <= (byte)'9', ..])
             writer.WriteRawValue(text);
