@@ -32,9 +32,11 @@ public sealed record DatasetVersionView
 
     public required string Run { get; init; }
 
+    /// <summary>The version it was held against.</summary>
     public int? Parent { get; init; }
 
-    public ContractReference? Contract { get; init; }
+    /// <summary>Which revision of the contract it was held against.</summary>
+    public int? ContractRevision { get; init; }
 
     public required long RowsRead { get; init; }
 
@@ -53,7 +55,7 @@ public sealed record DatasetVersionView
         Created = version.Created,
         Run = version.Run,
         Parent = version.Parent,
-        Contract = version.Contract,
+        ContractRevision = version.Contract?.Revision,
         RowsRead = version.RowsRead,
         Rows = version.Rows,
         RowsQuarantined = version.RowsQuarantined,
