@@ -184,7 +184,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             profile = new TargetAnalysis(connection, context.Table).Describe(profile, target, task, cancellationToken);
         progress?.Report(new(75, "check"));
         VersionChecks checks = VersionChecks.Run(context, profile);
-        context.Findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
+        context.Findings.AddRange(QualityFindings.Of(profile, allRows, quarantine));
         var quality = new QualityReport
         {
             RowsRead = allRows,

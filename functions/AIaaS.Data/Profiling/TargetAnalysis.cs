@@ -90,14 +90,12 @@ internal sealed class TargetAnalysis(DuckDbConnection connection, PreparedTable 
         if (profile.Kind == ColumnKind.Identifier)
         {
             return new(profile.Name, score, score >= SuspectScore
-                ? $"{profile.Name} is different in nearly every row, like a key, and the target follows its order. It is not used; see that no other column repeats that order."
-                : $"{profile.Name} is different in nearly every row, like a key: a model could only learn rows by heart from it. It is not used.");
+                ? "Different in nearly every row, like a key, and the target follows its order. The column is not used; see that no other repeats that order."
+                : "Different in nearly every row, like a key: a model could only learn rows by heart from it. The column is not used.");
         }
         if (score < SuspectScore)
             return null;
-        return new(profile.Name, score, target.IsNumber
-            ? Invariant($"{profile.Name} alone explains {score:P1} of the target's variance. If it is only known after the target is, leave it out.")
-            : Invariant($"{profile.Name} alone tells the target in all but {1 - score:P1} of the rows that the most frequent class leaves open. If it is only known after the target is, leave it out."));
+        return new(profile.Name, score, Invariant($"Alone it nearly tells the target (a score of {score:0.000} of 1 on rows it was not fitted to). If it is known only after the target is, leave it out."));
     }
 
     private static int LabelledRows(SampledColumn target)

@@ -56,6 +56,10 @@ internal static class PageAssets
         .badge.accent { color: var(--accent); background: var(--accent-soft); }
         .group { margin-top: 8px; }
         .group summary { display: flex; align-items: center; gap: 8px; cursor: pointer; }
+        summary { list-style: none; }
+        summary::-webkit-details-marker { display: none; }
+        summary::before { content: ""; flex: none; width: 6px; height: 6px; margin: 0 2px; border: solid var(--muted); border-width: 0 1.5px 1.5px 0; transform: rotate(-45deg); }
+        details[open] > summary::before { transform: rotate(45deg); }
         .group h3 { margin: 0; }
         .findings { list-style: none; margin: 8px 0 4px; padding: 0; display: grid; gap: 6px; }
         .findings li { color: var(--text); padding: 6px 12px; border-left: 3px solid var(--line); background: var(--ground); border-radius: 4px; overflow-wrap: anywhere; }
@@ -67,7 +71,7 @@ internal static class PageAssets
         thead th, thead td { border-bottom: 1px solid var(--line); }
         thead th { color: var(--muted); font-weight: 550; font-size: 13px; text-align: left; white-space: nowrap; }
         th, td { padding: 6px 14px 6px 0; vertical-align: middle; }
-        tbody th { text-align: left; font-weight: 550; max-width: 320px; overflow-wrap: anywhere; }
+        tbody th { text-align: left; font-weight: 550; min-width: 110px; max-width: 320px; overflow-wrap: break-word; }
         tbody tr + tr > * { border-top: 1px solid var(--line); }
         .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         th.n { text-align: right; }
@@ -95,18 +99,18 @@ internal static class PageAssets
         figcaption { display: flex; justify-content: space-between; gap: 12px; color: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 
         .values { list-style: none; margin: 8px 0 0; padding: 0; font-size: 14px; }
-        .values li { display: grid; grid-template-columns: minmax(90px, 34%) 1fr auto 56px; gap: 10px; align-items: center; padding: 2px 0; }
+        .values li { display: grid; grid-template-columns: minmax(80px, 34%) 1fr minmax(48px, auto) 52px; gap: 10px; align-items: center; padding: 2px 0; }
         .values li.muted { display: block; font-size: 13px; }
         .value { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
         .values .bar { height: 8px; }
         .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 14px; margin-top: 10px; align-items: start; }
         .card { background: var(--sheet); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); padding: 12px 16px; min-width: 0; content-visibility: auto; contain-intrinsic-size: auto 60px; }
         .card:target { border-color: var(--accent); box-shadow: 0 0 0 2px var(--accent-soft); }
-        .card summary { cursor: pointer; display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; list-style-position: inside; }
+        .card summary { cursor: pointer; display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; }
         .card[open] summary { margin-bottom: 8px; }
         .card h3 { margin: 0; flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; font-size: 16px; }
         .card > .bar { height: 4px; display: block; }
-        .facts { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 18px; margin: 12px 0 0; font-size: 13px; }
+        .facts { display: grid; grid-template-columns: 1fr 1fr; grid-auto-flow: dense; gap: 2px 18px; margin: 12px 0 0; font-size: 13px; }
         .facts div { display: flex; justify-content: space-between; gap: 10px; min-width: 0; }
         .facts dt { color: var(--muted); white-space: nowrap; }
         .facts dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; min-width: 0; overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }

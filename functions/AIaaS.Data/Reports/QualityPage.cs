@@ -20,6 +20,9 @@ internal sealed class QualityPage
     /// <summary>Up to this many the cards are open.</summary>
     private const int MostOpenCards = 30;
 
+    /// <summary>Longer ones have a line of their own.</summary>
+    private const int ShortFact = 14;
+
     private const int MostRows = 100;
     private const int MostBars = 10;
 
@@ -346,7 +349,8 @@ internal sealed class QualityPage
         }
         _page.Write($"</details>\n");
 
-        void Fact(string name, string value) => _page.Write($"<div><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>");
+        void Fact(string name, string value) =>
+            _page.Write($"<div class=\"{(value.Length > ShortFact || name.Length > ShortFact ? "wide" : "")}\"><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>");
     }
 
     private void WriteBadges(ColumnProfile column)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AIaaS.Data.Poisoning;
 using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 
@@ -27,7 +28,7 @@ internal sealed record VersionChecks(
             ? new ContractCheck(context, profile).Check(given)
             : [];
         IReadOnlyList<ColumnDrift> drift = BaselineComparison.Compare(context, profile);
-        PoisoningReport? poisoning = null;
+        PoisoningReport? poisoning = PoisoningCheck.Check(context, profile);
         var checks = new VersionChecks(contract, violations, drift, poisoning, Rejected: null);
         return checks with { Rejected = checks.Refusal(plan, context.Baseline?.Version) };
     }
