@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Numerics;
+using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using AIaaS.Data.DuckDb;
 using AIaaS.Data.Preparation;
 
@@ -194,7 +194,7 @@ internal sealed class ExpressionWriter(string field, IReadOnlyList<PreparedColum
         string pattern = TextOf(arguments[1]) ?? throw Refused("the pattern of LIKE must be written out, not computed");
         if (pattern.Length > LongestPattern)
             throw Refused(Invariant($"the pattern of LIKE is too long; at most {LongestPattern} characters are taken"));
-        var regex = new System.Text.StringBuilder();
+        var regex = new StringBuilder();
         foreach (char c in pattern)
             regex.Append(c switch { '%' => ".*", '_' => ".", _ => RegexEscape(c) });
         string options = name.EndsWith('*') ? "is" : "s";
@@ -244,7 +244,12 @@ internal sealed class ExpressionWriter(string field, IReadOnlyList<PreparedColum
         JsonElement type = node.GetProperty("cast_type");
         string name = type.GetProperty("id").GetString()!;
         if (!CastTypes.Contains(name))
+        {
+            // A type that the parser does not know says its name apart.
+            if (name == "UNBOUND" && type.GetProperty("type_info").TryGetProperty("name", out JsonElement unbound))
+                name = unbound.GetString()!;
             throw Refused($"a cast to {name} is not allowed. Cast to one of {string.Join(", ", CastTypes.Order(StringComparer.Ordinal))}");
+        }
         if (type.GetProperty("type_info") is { ValueKind: JsonValueKind.Object } info)
         {
             if (name == "DECIMAL")

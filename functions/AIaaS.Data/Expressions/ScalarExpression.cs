@@ -49,14 +49,22 @@ internal sealed class ScalarExpression
             throw Refused(field, "the expression holds a character with the code 0. Remove it");
 
         string json;
-        using (DuckDbStatement statement = connection.Prepare("SELECT json_serialize_sql($1)").Bind(1, $"SELECT {text}"))
+        using (DuckDbStatement statement = connection.Prepare("SELECT json_serialize_sql($1::VARCHAR)").Bind(1, $"SELECT {text}"))
         using (DuckDbResult result = statement.Query(cancellationToken))
         {
             result.Read();
             json = result.Vector(0).Text(0);
         }
         using JsonDocument document = ParseTree(field, json);
-        return new ScalarExpression(field, Only(field, document.RootElement).Clone(), columns);
+        try
+        {
+            return new ScalarExpression(field, Only(field, document.RootElement).Clone(), columns);
+        }
+        catch (Exception exception) when (exception is KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            // A tree that is not of the known form is not let through, whatever the engine made of it.
+            throw Refused(field, "the expression has a part that is not understood. Simplify it");
+        }
     }
 
     /// <summary>Refuses an expression whose texts could become too long for the memory.</summary>

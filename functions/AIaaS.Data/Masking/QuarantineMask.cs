@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AIaaS.Data.Preparation;
@@ -10,6 +12,8 @@ internal sealed class QuarantineMask
 {
     private const SensitiveHints AnyHint =
         SensitiveHints.Phone | SensitiveHints.Card | SensitiveHints.SocialSecurity | SensitiveHints.TaxNumber | SensitiveHints.CitizenNumber;
+
+    private static readonly SearchValues<char> Delimiters = SearchValues.Create(",;\t|");
 
     private readonly SensitiveMasker _masker;
     private readonly HashSet<string> _hidden;
@@ -49,12 +53,28 @@ internal sealed class QuarantineMask
             // A broken document is a line like any other.
         }
         if (members is null)
-            return _hidden.Count > 0 ? null : _masker.Mask(raw, AnyHint);
+            return _hidden.Count > 0 ? null : Line(raw);
         foreach (string name in members.Select(member => member.Key).Where(_hidden.Contains).ToArray())
         {
             if (members[name] is { } value)
                 members[name] = _masker.Hide(value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString());
         }
         return _masker.MaskJson(members.ToJsonString(JsonDefaults.Options), SensitiveHints.None);
+    }
+
+    /// <summary>Field by field, as a comma between two fields is no decimal comma.</summary>
+    private string Line(string raw)
+    {
+        var masked = new StringBuilder(raw.Length);
+        for (int at = 0; at <= raw.Length;)
+        {
+            int length = raw.AsSpan(at).IndexOfAny(Delimiters) is var end and >= 0 ? end : raw.Length - at;
+            masked.Append(_masker.Mask(raw.Substring(at, length), AnyHint));
+            at += length;
+            if (at < raw.Length)
+                masked.Append(raw[at]);
+            at++;
+        }
+        return masked.ToString();
     }
 }

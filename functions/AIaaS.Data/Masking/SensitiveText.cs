@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using AIaaS.Formats;
@@ -25,7 +26,7 @@ internal static class SensitiveText
         ("AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 "
         + "GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 "
         + "MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 "
-        + "VA22 VG24 XK20 YE30").Split(' ').ToDictionary(entry => entry[..2], entry => int.Parse(entry[2..], System.Globalization.CultureInfo.InvariantCulture));
+        + "VA22 VG24 XK20 YE30").Split(' ').ToDictionary(entry => entry[..2], entry => int.Parse(entry[2..], CultureInfo.InvariantCulture));
 
     /// <summary>False where a text holds nothing for certain; cheaper than looking.</summary>
     public static bool MayHold(ReadOnlySpan<byte> utf8)
@@ -139,7 +140,7 @@ internal static class SensitiveText
     {
         if (compact.Length is < 13 or > 19 || compact.ContainsAnyExceptInRange('0', '9') || !CheckDigits.Luhn(compact))
             return false;
-        int prefix = int.Parse(compact[..4], System.Globalization.CultureInfo.InvariantCulture);
+        int prefix = int.Parse(compact[..4], CultureInfo.InvariantCulture);
         // The ranges in which cards of each length are issued (ISO/IEC 7812 issuers).
         return compact.Length switch
         {
@@ -208,7 +209,7 @@ internal static class SensitiveText
         foreach (Range part in text.Split('.'))
         {
             ReadOnlySpan<char> octet = text[part];
-            if (octet.Length is < 1 or > 3 || octet.ContainsAnyExceptInRange('0', '9') || int.Parse(octet, System.Globalization.CultureInfo.InvariantCulture) > 255)
+            if (octet.Length is < 1 or > 3 || octet.ContainsAnyExceptInRange('0', '9') || int.Parse(octet, CultureInfo.InvariantCulture) > 255)
                 return false;
             octets++;
         }

@@ -97,6 +97,18 @@ public sealed partial class PipelineStages(
                 Dataset = run.Dataset,
                 DatasetVersion = run.DatasetVersion,
             };
+            var inputs = new Dictionary<string, ObjectPath>
+            {
+                ["data"] = File(PreparedDataset.DataFileName),
+                ["schema"] = File(DataSchema.FileName),
+                ["profile"] = File(DataProfile.FileName),
+            };
+            // Versions from before splits were stored have none; training then deals the rows itself.
+            if (await store.GetPropertiesAsync(File(DataSplits.RowsFileName), token) is not null)
+            {
+                inputs["splits"] = File(DataSplits.RowsFileName);
+            }
+
             await cluster.SubmitAsync(
                 new TrainingJob
                 {
@@ -107,21 +119,11 @@ public sealed partial class PipelineStages(
                         Tenant = tenant,
                         Run = run.Id,
                         Attempt = attempt.Attempt,
-                        Inputs = new Dictionary<string, string>
-                        {
-                            ["data"] = "inputs/data.parquet",
-                            ["schema"] = "inputs/" + DataSchema.FileName,
-                            ["profile"] = "inputs/" + DataProfile.FileName,
-                        },
+                        Inputs = inputs.ToDictionary(input => input.Key, input => $"inputs/{input.Value.Name[(input.Value.Name.LastIndexOf('/') + 1)..]}"),
                         Deadline = time.GetUtcNow() + options.TrainingTimeout,
                         Parameters = JsonSerializer.SerializeToElement(parameters, JsonDefaults.Options),
                     },
-                    Inputs = new Dictionary<string, ObjectPath>
-                    {
-                        ["data"] = File(PreparedDataset.DataFileName),
-                        ["schema"] = File(DataSchema.FileName),
-                        ["profile"] = File(DataProfile.FileName),
-                    },
+                    Inputs = inputs,
                     Folder = Run.TrainingFolder(attempt.Reference),
                     Cluster = definition.Compute.Cluster,
                 },
