@@ -317,7 +317,7 @@ public sealed class PoisoningCheckTests : IDisposable
                 Connection = connection,
                 Parameters = parameters,
                 Sources = [],
-            Quarantine = quarantine,
+                Quarantine = quarantine,
                 WorkFolder = _folder.Path,
                 Baseline = baseline,
                 CancellationToken = CancellationToken.None,
