@@ -6,6 +6,7 @@ using AIaaS.Platform.Models;
 using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
 using AIaaS.Serving.Models;
@@ -36,8 +37,16 @@ public static class PlatformServices
         });
 
         services.TryAddSingleton<Catalog>();
+        services.AddSingleton<MessageBodies>();
         services.AddSingleton<DatasetService>();
+        services.AddSingleton<DatasetContracts>();
+        services.AddSingleton<DatasetHousekeeping>();
+        services.AddSingleton<DatasetReader>();
+        services.AddSingleton<QuarantineReader>();
         services.AddSingleton<DropService>();
+        services.AddSingleton<TenantSalts>();
+        services.AddSingleton(provider => new LocalFileCache(options.CacheFolder, options.DataCacheBytes, provider.GetRequiredService<IObjectStore>()));
+        services.AddSingleton<VersionPreparation>();
         services.AddSingleton<PipelineService>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunViews>();
