@@ -118,7 +118,9 @@ public sealed class ModelDiskCacheTests : IDisposable
 
         await Parallel.ForAsync(0, 40, new ParallelOptions { MaxDegreeOfParallelism = 6 }, async (i, _) => await StartAsync(references[i % 4]));
 
-        Assert.Equal(2, Files("*").Length);
+        Assert.Single(Files("*.onnx"));
+        Assert.Empty(Files("*.tmp"));
+        Assert.Equal(ModelOrigin.Optimized, await StartAsync(references[0]));
     }
 
     [Fact]

@@ -84,10 +84,18 @@ public sealed partial class ModelDiskCache(ModelDiskCacheOptions options, TimePr
     /// <summary>Takes over what ONNX Runtime has written.</summary>
     internal void AddOptimized(string sha256, string settings, string unfinished) => Try(() =>
     {
+        var prefix = OptimizedPrefix(sha256, settings);
+        if (Directory.EnumerateFiles(options.Folder, prefix + "*" + OptimizedExtension).Any())
+        {
+            // Another process was faster; the runtime does not write the same bytes twice, so that both would be kept.
+            File.Delete(unfinished);
+            return;
+        }
+
         string hash;
         using (var stream = File.OpenRead(unfinished))
             hash = Convert.ToHexStringLower(SHA256.HashData(stream));
-        Finish(unfinished, OptimizedPrefix(sha256, settings) + hash + OptimizedExtension);
+        Finish(unfinished, prefix + hash + OptimizedExtension);
     });
 
     internal void Discard(string unfinished) => Try(() => File.Delete(unfinished));
