@@ -152,6 +152,11 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         }
         long allRows = rowsRead + quarantine.Count;
         context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
+        if (parameters.Clean.RecoverTypes)
+        {
+            new TypeRecovery(context).Recover(UntypedColumns(context.Table, raw));
+            rowsRead = context.CountRows();
+        }
 
         progress?.Report(new(55, "clean"));
         bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
@@ -193,6 +198,14 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
+    }
+
+    /// <summary>Text columns that come from delimited files alone, which have no types of their own.</summary>
+    private static int[] UntypedColumns(PreparedTable table, IReadOnlyList<RawTable> sources)
+    {
+        var typed = sources.Where(source => source.Kind != SourceKind.Delimited).SelectMany(source => source.Columns).Select(column => column.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return [.. Enumerable.Range(0, table.Columns.Count).Where(i => table.Columns[i] is { Type: "VARCHAR", IsJson: false } && !typed.Contains(table.Columns[i].Name))];
     }
 
     private static bool IsOutOfSpace(string message) =>
