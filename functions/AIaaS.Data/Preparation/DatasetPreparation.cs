@@ -103,7 +103,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         progress?.Report(new(0, "read"));
         var findings = new List<QualityFinding>();
         var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
-        InspectedSource[] inspected = [.. sources.Select(source => inspector.Inspect(source, cancellationToken))];
+        InspectedSource[] inspected = [.. sources.SelectMany(source => inspector.InspectAll(source, cancellationToken))];
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
 
@@ -126,7 +126,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
         {
-            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, findings, cancellationToken));
+            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, _options.MaximumSourceBytes, findings, cancellationToken));
             progress?.Report(new(10 + 40.0 * (i + 1) / inspected.Length, "read"));
         }
 
@@ -217,13 +217,17 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         InspectedSource source,
         string table,
         string workFolder,
+        long maximumBytes,
         List<QualityFinding> findings,
         CancellationToken cancellationToken)
     {
-        if (source.Kind != SourceKind.Delimited)
-            return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
         var notes = new List<string>();
-        RawTable read = new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken);
+        RawTable read = source.Kind switch
+        {
+            SourceKind.Delimited => new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
+            SourceKind.Images => new ImageArchiveReader(connection, quarantine, maximumBytes, notes).Read(source, table, cancellationToken),
+            _ => new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken),
+        };
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
     }

@@ -46,7 +46,7 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
                     Count = rows,
                     Missing = rows - summary.Count,
                     Distinct = summary.Distinct,
-                    DistinctIsApproximate = rows > ExactRows,
+                    DistinctIsApproximate = rows > ExactRows || table.Columns[i].IsImage,
                     Min = summary.Min,
                     Max = summary.Max,
                     Mean = summary.Mean,
@@ -72,16 +72,17 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         IEnumerable<string> expressions = batch.SelectMany(i =>
         {
             string c = Invariant($"c{i}");
-            string distinct = rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
+            PreparedColumn column = table.Columns[i];
+            string distinct = column.IsImage ? $"approx_count_distinct({c})"
+                : rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
                 : rows <= ExactRows ? $"count(DISTINCT {c})"
                 : $"approx_count_distinct({c})";
-            PreparedColumn column = table.Columns[i];
             return (string[])
             [
                 $"count({c})",
                 $"({distinct})::BIGINT",
-                column.Type == "VARCHAR" ? $"left(min({c}), {LongestValue})" : $"min({c})",
-                column.Type == "VARCHAR" ? $"left(max({c}), {LongestValue})" : $"max({c})",
+                column.IsImage ? "NULL" : column.Type == "VARCHAR" ? $"left(min({c}), {LongestValue})" : $"min({c})",
+                column.IsImage ? "NULL" : column.Type == "VARCHAR" ? $"left(max({c}), {LongestValue})" : $"max({c})",
                 column.IsNumeric ? Quantiles(c) : "NULL",
                 column.Type == "VARCHAR" ? $"avg(length({c}))" : "NULL::DOUBLE",
                 column.Type == "VARCHAR" ? $"avg(length({c}) - length(replace({c}, ' ', '')) + 1)" : "NULL::DOUBLE",

@@ -12,6 +12,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
 {
     private const int HeadLength = 64 * 1024;
     private const int BlockLength = 1024 * 1024;
+    private const int MostTables = 1000;
 
     private static readonly SearchValues<char> PatternCharacters = SearchValues.Create("*?[]{}");
 
@@ -21,7 +22,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         ([0xFF, 0xD8, 0xFF], "a JPEG image"),
         ("GIF8"u8.ToArray(), "a GIF image"),
         ("%PDF"u8.ToArray(), "a PDF document"),
-        ("PK\x03\x04"u8.ToArray(), "a zip archive or an Excel workbook"),
+        ("PK\x03\x04"u8.ToArray(), "an archive inside an archive"),
         ([0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook"),
         ([0x28, 0xB5, 0x2F, 0xFD], "a Zstandard archive"),
         ("BZh"u8.ToArray(), "a bzip2 archive"),
@@ -30,6 +31,12 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         ("SQLite format 3"u8.ToArray(), "an SQLite database"),
     ];
 
+    /// <summary>The tables of a source: one, or those of a zip archive.</summary>
+    /// <exception cref="DatasetException">The file is empty, unreadable, or no table.</exception>
+    public IEnumerable<InspectedSource> InspectAll(DatasetSource source, CancellationToken cancellationToken) =>
+        ZipContents.IsZip(ReadHead(source.Path, source.Name)) ? InspectArchive(source, cancellationToken) : [Inspect(source, cancellationToken)];
+
+    /// <summary>A file that is no archive of files.</summary>
     /// <exception cref="DatasetException">The file is empty, unreadable, or no table.</exception>
     public InspectedSource Inspect(DatasetSource source, CancellationToken cancellationToken)
     {
@@ -75,6 +82,45 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         path = transcode ? Transcode(path, encoding!, mark, cancellationToken) : Plain(path);
         head = ReadHead(path, name);
         return new(source.Name, path, KindOfText(name, head), notes);
+    }
+
+    private List<InspectedSource> InspectArchive(DatasetSource source, CancellationToken cancellationToken)
+    {
+        using ZipArchive archive = ZipContents.Open(source.Path, source.Name);
+        ZipArchiveEntry[] files = [.. ZipContents.Files(archive)];
+        if (files.Any(entry => entry.FullName is "[Content_Types].xml" or "xl/workbook.xml"))
+            throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{source.Name} is an office document, not a table. Save it as CSV and send that.");
+        if (files.Any(entry => ZipContents.IsImageName(entry.FullName)))
+            return [new(source.Name, source.Path, SourceKind.Images, [])];
+        ZipArchiveEntry[] tables = [.. files.Where(entry => ZipContents.IsTableName(entry.FullName)).OrderBy(entry => entry.FullName, StringComparer.Ordinal)];
+        if (tables.Length == 0)
+            throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{source.Name} holds no images (JPEG, PNG) and no tables (CSV, TSV, JSON, JSON Lines, Parquet). Send an archive of those.");
+        if (tables.Length > MostTables)
+            throw new DatasetException(DatasetReasons.TooLarge, $"{source.Name} holds {tables.Length} tables; at most {MostTables} can be read. Join them, or send them in smaller parts.");
+
+        var inspected = new List<InspectedSource>();
+        long left = maximumBytes;
+        foreach (ZipArchiveEntry entry in tables)
+        {
+            string name = $"{source.Name}/{entry.FullName}";
+            if (ZipContents.Complaint(entry) is { } complaint)
+                throw new DatasetException(DatasetReasons.Malformed, $"{name} cannot be taken out of the archive ({complaint}). Leave it out, or make the archive again.");
+            string path = NewPath();
+            try
+            {
+                using Stream input = entry.Open();
+                left -= Copy(input, path, name, left, cancellationToken);
+            }
+            catch (Exception exception) when (exception is not DatasetException && ZipContents.IsDamage(exception))
+            {
+                throw ZipContents.Damaged(source.Name);
+            }
+            inspected.Add(Inspect(new DatasetSource(path, name), cancellationToken));
+        }
+        string[] others = [.. files.Except(tables).Select(entry => entry.FullName)];
+        if (others.Length > 0)
+            inspected[0] = inspected[0] with { Notes = [.. inspected[0].Notes, $"{source.Name}: {others.Length} files are no tables and were left out, such as {others[0]}."] };
+        return inspected;
     }
 
     private static byte[] ReadHead(string path, string name)
@@ -179,24 +225,31 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         try
         {
             using var input = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
-            using FileStream output = File.Create(target);
-            byte[] buffer = new byte[BlockLength];
-            long total = 0;
-            int read;
-            while ((read = input.Read(buffer)) > 0)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                total += read;
-                if (total > maximumBytes)
-                    throw new DatasetException(DatasetReasons.TooLarge, $"{name} is larger than {maximumBytes / (1024 * 1024)} MiB when decompressed. Send it in smaller parts.");
-                output.Write(buffer, 0, read);
-            }
+            Copy(input, target, name, maximumBytes, cancellationToken);
             return target;
         }
         catch (InvalidDataException)
         {
             throw new DatasetException(DatasetReasons.Malformed, $"{name} is a damaged gzip file. Compress and send it again.");
         }
+    }
+
+    /// <summary>Writes a stream to a file within a bound; returns the bytes.</summary>
+    private long Copy(Stream input, string target, string name, long bound, CancellationToken cancellationToken)
+    {
+        using FileStream output = File.Create(target);
+        byte[] buffer = new byte[BlockLength];
+        long total = 0;
+        int read;
+        while ((read = input.Read(buffer)) > 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            total += read;
+            if (total > bound)
+                throw new DatasetException(DatasetReasons.TooLarge, $"{name} is larger than {maximumBytes / (1024 * 1024)} MiB when decompressed. Send it in smaller parts.");
+            output.Write(buffer, 0, read);
+        }
+        return total;
     }
 
     private string Transcode(string path, Encoding encoding, int skip, CancellationToken cancellationToken)
