@@ -226,7 +226,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         {
             SourceKind.Delimited => new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
             SourceKind.Images => new ImageArchiveReader(connection, quarantine, maximumBytes, notes).Read(source, table, cancellationToken),
-            _ => new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken),
+            _ => new DocumentReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
         };
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
