@@ -24,7 +24,6 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         ("%PDF"u8.ToArray(), "a PDF document"),
         ("PK\x03\x04"u8.ToArray(), "an archive inside an archive"),
         ([0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook"),
-        ([0x28, 0xB5, 0x2F, 0xFD], "a Zstandard archive"),
         ("BZh"u8.ToArray(), "a bzip2 archive"),
         ("7z\xBC\xAF"u8.ToArray(), "a 7-Zip archive"),
         ([0x7F, (byte)'E', (byte)'L', (byte)'F'], "a program"),
@@ -45,11 +44,11 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         var notes = new List<string>();
         byte[] head = ReadHead(path, name);
 
-        if (head is [0x1F, 0x8B, ..])
+        if (head is [0x1F, 0x8B, ..] or [0x28, 0xB5, 0x2F, 0xFD, ..])
         {
-            path = Decompress(path, name, cancellationToken);
-            if (name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
-                name = name[..^3];
+            path = Decompress(path, name, isGzip: head[0] == 0x1F, cancellationToken);
+            if (Path.GetExtension(name).ToLowerInvariant() is ".gz" or ".zst")
+                name = Path.ChangeExtension(name, null);
             head = ReadHead(path, name);
         }
         if (head.AsSpan().StartsWith("PAR1"u8))
@@ -145,7 +144,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         foreach ((byte[] magic, string what) in Foreign)
         {
             if (head.StartsWith(magic))
-                throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{name} is {what}, not a table. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip.");
+                throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{name} is {what}, not a table. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip or zstd.");
         }
         int controls = 0;
         foreach (byte value in head)
@@ -158,7 +157,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         if (controls * 100 > head.Length)
             throw Binary();
 
-        DatasetException Binary() => new(DatasetReasons.Binary, $"{name} holds binary data, not text. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip.");
+        DatasetException Binary() => new(DatasetReasons.Binary, $"{name} holds binary data, not text. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip or zstd.");
     }
 
     private static Encoding? DetectByMark(ReadOnlySpan<byte> head, out int length)
@@ -219,18 +218,19 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         }
     }
 
-    private string Decompress(string path, string name, CancellationToken cancellationToken)
+    private string Decompress(string path, string name, bool isGzip, CancellationToken cancellationToken)
     {
         string target = NewPath();
         try
         {
-            using var input = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
+            FileStream file = File.OpenRead(path);
+            using Stream input = isGzip ? new GZipStream(file, CompressionMode.Decompress) : new ZstandardStream(file);
             Copy(input, target, name, maximumBytes, cancellationToken);
             return target;
         }
         catch (InvalidDataException)
         {
-            throw new DatasetException(DatasetReasons.Malformed, $"{name} is a damaged gzip file. Compress and send it again.");
+            throw new DatasetException(DatasetReasons.Malformed, $"{name} is a damaged {(isGzip ? "gzip" : "Zstandard")} file, or made in an unusual way. Compress and send it again.");
         }
     }
 
