@@ -106,6 +106,17 @@ public sealed record JobResult
     public IReadOnlyList<JobArtifact> Artifacts { get; init; } = [];
 }
 
+/// <summary><c>interrupted.json</c> beside <c>job.json</c>: where a cluster only tells that a job ended, its node says with this that the job is to be resumed.</summary>
+public sealed record JobInterruption
+{
+    public const string FileName = "interrupted.json";
+
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>The attempt that left; another one's word means nothing.</summary>
+    public required int Attempt { get; init; }
+}
+
 /// <summary>A file the job leaves in its outputs.</summary>
 /// <param name="Path">Relative to the outputs folder, with forward slashes.</param>
 /// <param name="Sha256">Lower-case hexadecimal.</param>
@@ -157,4 +168,10 @@ public sealed record CommandParameters
     public required IReadOnlyList<string> Command { get; init; }
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// A public container image to run in, with glibc, bash, tar and gzip, for instance <c>docker.io/library/python:3.13</c>;
+    /// null for the cluster's own. A cluster without containers runs the command on the machine itself.
+    /// </summary>
+    public string? Image { get; init; }
 }

@@ -1,7 +1,9 @@
 using AIaaS.Functions.Requests;
+using AIaaS.Functions.Runs;
 using AIaaS.Platform;
 using AIaaS.Platform.Security;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace AIaaS.Functions;
@@ -12,6 +14,7 @@ internal static class FunctionApp
     public static void Compose(IFunctionsWorkerApplicationBuilder builder, PlatformOptions platform, SecurityOptions security)
     {
         builder.Services.AddPlatform(platform);
+        builder.Services.AddSingleton<RunMessages>();
         builder.Services.AddRequestPipeline(security);
         builder.UseMiddleware<RequestMiddleware>();
     }

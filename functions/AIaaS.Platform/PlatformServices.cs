@@ -35,6 +35,7 @@ public static class PlatformServices
         });
 
         services.TryAddSingleton<Catalog>();
+        services.AddSingleton<MessageBodies>();
         services.AddSingleton<DatasetService>();
         services.AddSingleton<DropService>();
         services.AddSingleton<PipelineService>();

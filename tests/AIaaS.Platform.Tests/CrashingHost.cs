@@ -73,12 +73,12 @@ internal sealed class CrashingStore(IObjectStore store, CrashPoint crash) : IObj
 /// <summary>A queue in memory that survives its process.</summary>
 internal sealed class CrashingQueue(CrashPoint crash) : IMessageQueue
 {
-    public System.Collections.Concurrent.ConcurrentQueue<(string Queue, BinaryData Body)> Messages { get; } = [];
+    public System.Collections.Concurrent.ConcurrentQueue<(string Queue, BinaryData Body, TimeSpan? Delay)> Messages { get; } = [];
 
     public Task SendAsync(string queue, BinaryData body, SendOptions? options, CancellationToken cancellationToken)
         => crash.StepAsync(() =>
         {
-            Messages.Enqueue((queue, body));
+            Messages.Enqueue((queue, body, options?.Delay));
             return Task.FromResult(true);
         });
 }

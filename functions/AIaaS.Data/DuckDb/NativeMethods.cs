@@ -168,6 +168,27 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial ulong duckdb_list_vector_get_size(nint vector);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int duckdb_appender_create(ConnectionHandle connection, string? schema, string table, out nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial nint duckdb_appender_error(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_append_int64(nint appender, long value);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_append_float(nint appender, float value);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_end_row(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_close(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_destroy(ref nint appender);
+
     internal static string? Text(nint utf8) => Marshal.PtrToStringUTF8(utf8);
 
     /// <summary>Beside the assembly first (a published folder), then in the folder of the running program.</summary>

@@ -1,3 +1,4 @@
+using AIaaS.Functions.Hosts;
 using AIaaS.Functions.Runs;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Storage;
@@ -15,7 +16,7 @@ public sealed class DropFunctions(DropService drops)
     /// <param name="cancellationToken">Ends when the host stops.</param>
     [Function("FileDropped")]
     public async Task DroppedAsync(
-        [BlobTrigger(Containers.Incoming + "/{path}")] Stream content,
+        [BlobTrigger(Containers.Incoming + "/{path}", Connection = "Storage", Source = DropTrigger.Source)] Stream content,
         string path,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)

@@ -1,6 +1,5 @@
-using System.Text.Json;
 using AIaaS.Formats;
-using AIaaS.Platform.Problems;
+using AIaaS.Functions.Hosts;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Training;
 using Microsoft.Azure.Functions.Worker;
@@ -10,41 +9,25 @@ using Microsoft.Extensions.Logging;
 namespace AIaaS.Functions.Runs;
 
 /// <summary>What moves runs on besides requests: their turn, their jobs' end, and a look round for those a crash left behind.</summary>
-public sealed partial class RunTriggers(RunService runs, ILogger<RunTriggers> logger)
+public sealed partial class RunTriggers(RunService runs, RunMessages messages, ILogger<RunTriggers> logger)
 {
     [Function("StartRun")]
-    public async Task StartAsync(
+    public Task StartAsync(
         [ServiceBusTrigger(RunQueues.Start, Connection = "ServiceBus")] string message,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
-    {
-        var reference = Read<RunReference>(message);
-        try
-        {
-            await client.ScheduleAsync(reference.Tenant, await runs.TakeUpAsync(reference, cancellationToken), cancellationToken);
-        }
-        catch (ProblemException gone) when (gone.Problem == Problem.NotFound)
-        {
-            LogGone(reference.Tenant, reference.Run);
-        }
-    }
+        => messages.StartAsync(message, client, cancellationToken);
 
     [Function("JobEnded")]
-    public static async Task JobEndedAsync(
+    public Task JobEndedAsync(
         [ServiceBusTrigger(TrainingQueues.JobEnded, Connection = "ServiceBus")] string message,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
-    {
-        var job = Read<JobEnded>(message);
-        if (await client.GetInstanceAsync(job.Run, cancellationToken) is { IsRunning: true })
-        {
-            await client.RaiseEventAsync(job.Run, RunPipelineOrchestrator.JobEndedEvent, job.Job, cancellationToken);
-        }
-    }
+        => messages.JobEndedAsync(message, client, cancellationToken);
 
     [Function("TakeUpStrandedRuns")]
     public async Task TakeUpStrandedAsync(
-        [TimerTrigger("30 * * * * *", RunOnStartup = true)] TimerInfo timer,
+        [TimerTrigger(Schedules.Recovery, RunOnStartup = Schedules.RecoverAtStart)] TimerInfo timer,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
     {
@@ -66,12 +49,6 @@ public sealed partial class RunTriggers(RunService runs, ILogger<RunTriggers> lo
             }
         }
     }
-
-    private static T Read<T>(string message)
-        => JsonSerializer.Deserialize<T>(message, JsonDefaults.Options) ?? throw new InvalidDataException("The message holds null.");
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "The run {Tenant}/{Run} whose turn it is no longer exists.")]
-    private partial void LogGone(string tenant, string run);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The orchestration of the run {Tenant}/{Run} ended as {Status} before the run did.")]
     private partial void LogLost(string tenant, string run, string status);

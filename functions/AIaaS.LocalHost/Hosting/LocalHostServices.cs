@@ -1,6 +1,7 @@
 using AIaaS.LocalHost.Durable;
 using AIaaS.LocalHost.Functions;
 using AIaaS.LocalHost.Triggers;
+using AIaaS.Platform.Messaging;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -23,7 +24,7 @@ internal static class LocalHostServices
         ]);
         services.AddHostedService<BlobTriggerListener>();
 
-        services.AddSingleton(new QueueTriggerOptions());
+        services.AddSingleton(new MessagePumpOptions());
         services.AddSingleton<IReadOnlyList<QueueTriggerFunction>>(provider =>
         [
             .. provider.GetRequiredService<FunctionCatalog>().Enabled(TriggerKind.Queue)

@@ -16,7 +16,7 @@ namespace AIaaS.Platform.Runs;
 /// </remarks>
 public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProvider time)
 {
-    /// <summary>How long a run may be queued without an instance before a timer takes it on.</summary>
+    /// <summary>How long a run may be queued without an instance before a message, or a timer, takes it on.</summary>
     public static readonly TimeSpan StrandedAfter = TimeSpan.FromMinutes(1);
 
     /// <summary>The run id that belongs to one version of one dropped file.</summary>
@@ -66,6 +66,8 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             return new RunTicket(waiting, StartNow: false);
         }
 
+        // Comes once whoever asks should be done with it, and starts the run if they could not.
+        await SendStartAsync(tenant, id, StrandedAfter, cancellationToken);
         var unfinished = new UnfinishedRun(tenant, id);
         // Written anew where a crash left one, so that nobody takes it for a dead writer's.
         await catalog.UpsertAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, unfinished.Name, _ => unfinished, cancellationToken);
@@ -251,13 +253,16 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             // Sent again after a crash in between; starting twice is harmless.
             if (queue.ActiveRun is { } next && next != run)
             {
-                await messages.SendAsync(
-                    RunQueues.Start, BinaryData.FromObjectAsJson(new RunReference(tenant, next), JsonDefaults.Options), options: null, cancellationToken);
+                await SendStartAsync(tenant, next, delay: null, cancellationToken);
             }
         }
 
         await catalog.DeleteAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, new UnfinishedRun(tenant, run).Name, ifMatch: null, cancellationToken);
     }
+
+    private Task SendStartAsync(string tenant, string run, TimeSpan? delay, CancellationToken cancellationToken)
+        => messages.SendAsync(
+            RunQueues.Start, BinaryData.FromObjectAsJson(new RunReference(tenant, run), JsonDefaults.Options), new SendOptions(Delay: delay), cancellationToken);
 
     private async Task ForgetUnfinishedAsync(DocumentHeader header, CancellationToken cancellationToken)
     {

@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using AIaaS.Formats;
+using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 
 namespace AIaaS.Platform.Training;
@@ -6,6 +8,8 @@ namespace AIaaS.Platform.Training;
 /// <summary>A job to run and where its files lie in the object store.</summary>
 public sealed record TrainingJob
 {
+    private const string InputsFolder = "inputs";
+
     public required JobDescription Description { get; init; }
 
     /// <summary>Input name to an object, or to a prefix ending in '/' for a folder.</summary>
@@ -19,11 +23,58 @@ public sealed record TrainingJob
 
     /// <summary>The pipeline's cluster; null for the default one.</summary>
     public string? Cluster { get; init; }
+
+    [JsonIgnore]
+    public TrainingJobId Id => new(Description.Tenant, Description.Run, Description.Id);
+
+    /// <summary>Checks what a job asks for.</summary>
+    /// <returns>The same job, its description saying for every input where it will lie.</returns>
+    /// <exception cref="ProblemException">A name or path of the job is unacceptable.</exception>
+    public TrainingJob Validated()
+    {
+        Id.Validated();
+        if (!Folder.Name.EndsWith('/'))
+            throw Invalid("folder", "must end in '/'");
+        if (Description.Attempt < 1)
+            throw Invalid("attempt", "counts from 1");
+        if (Description.Limits is { Cpu: < 1 } or { MemoryMb: < 1 })
+            throw Invalid("limits", "must be positive");
+        if (!Names.IsFileName(Description.Outputs) || !Names.IsFileName(Description.Checkpoints)
+            || new[] { Description.Outputs, Description.Checkpoints, InputsFolder }.Distinct().Count() < 3)
+        {
+            throw Invalid("outputs", "and 'checkpoints' must be names of two folders of their own");
+        }
+
+        var inputs = new Dictionary<string, string>();
+        foreach (var name in Inputs.Keys.Union(Description.Inputs.Keys))
+        {
+            if (!Inputs.ContainsKey(name))
+                throw Invalid($"inputs.{name}", "has no object to come from");
+            var path = Description.Inputs.GetValueOrDefault(name) ?? $"{InputsFolder}/{name}";
+            if (path.Split('/') is not [InputsFolder, .. { Length: > 0 } below] || !below.All(Names.IsFileName))
+                throw Invalid($"inputs.{name}", $"must be a path of plain names below '{InputsFolder}/'");
+            inputs[name] = path;
+        }
+
+        return this with { Description = Description with { Inputs = inputs } };
+
+        static ProblemException Invalid(string field, string reason) => new(Problem.InvalidValue, $"'{field}' of the job {reason}.") { Field = field };
+    }
 }
 
 /// <summary>Names one job everywhere.</summary>
 public readonly record struct TrainingJobId(string Tenant, string Run, string Job)
 {
+    /// <returns>This id.</returns>
+    /// <exception cref="ProblemException">One of its names is unacceptable.</exception>
+    public TrainingJobId Validated()
+    {
+        Names.Require(Tenant, "tenant");
+        Names.Require(Run, "run");
+        Names.Require(Job, "job");
+        return this;
+    }
+
     public override string ToString() => $"{Tenant}/{Run}/{Job}";
 }
 

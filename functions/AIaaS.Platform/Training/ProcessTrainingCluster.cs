@@ -26,7 +26,6 @@ public sealed partial class ProcessTrainingCluster(
     TimeProvider timeProvider,
     ILogger<ProcessTrainingCluster> logger) : ITrainingCluster, IHostedService, IAsyncDisposable
 {
-    private const string InputsFolder = "inputs";
     private const int KilledExitCode = 128 + 9;
     private const int TerminatedExitCode = 128 + 15;
     private const int MaximumAttempt = 1000;
@@ -69,11 +68,11 @@ public sealed partial class ProcessTrainingCluster(
     public Task SubmitAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        job = Complete(job);
+        job = job.Validated();
         var attempt = job.Description.Attempt;
         lock (_gate)
         {
-            var entry = Find(IdOf(job), create: true)!;
+            var entry = Find(job.Id, create: true)!;
             entry.Update(state => state switch
             {
                 null => new ProcessJobState
@@ -104,7 +103,7 @@ public sealed partial class ProcessTrainingCluster(
     /// <inheritdoc/>
     public async Task<TrainingJobStatus> GetStatusAsync(TrainingJobId id, CancellationToken cancellationToken)
     {
-        Require(id);
+        id.Validated();
         if (Find(id, create: false)?.State is { } state)
             return state.Status;
 
@@ -119,7 +118,7 @@ public sealed partial class ProcessTrainingCluster(
     /// <inheritdoc/>
     public Task CancelAsync(TrainingJobId id, CancellationToken cancellationToken)
     {
-        Require(id);
+        id.Validated();
         cancellationToken.ThrowIfCancellationRequested();
         if (Find(id, create: false) is { } job)
         {
@@ -192,49 +191,6 @@ public sealed partial class ProcessTrainingCluster(
         await StopAsync(CancellationToken.None);
         _stopping.Dispose();
         _killing.Dispose();
-    }
-
-    private static TrainingJobId IdOf(TrainingJob job) => new(job.Description.Tenant, job.Description.Run, job.Description.Id);
-
-    private static void Require(TrainingJobId id)
-    {
-        Names.Require(id.Tenant, "tenant");
-        Names.Require(id.Run, "run");
-        Names.Require(id.Job, "job");
-    }
-
-    /// <summary>Checks what a job asks for and says for every input where it will lie.</summary>
-    private static TrainingJob Complete(TrainingJob job)
-    {
-        Require(IdOf(job));
-        var description = job.Description;
-        if (!job.Folder.Name.EndsWith('/'))
-            throw Invalid("folder", "must end in '/'");
-        if (description.Attempt < 1)
-            throw Invalid("attempt", "counts from 1");
-        if (description.Limits is { Cpu: < 1 } or { MemoryMb: < 1 })
-            throw Invalid("limits", "must be positive");
-        if (!Names.IsFileName(description.Outputs) || !Names.IsFileName(description.Checkpoints)
-            || new[] { description.Outputs, description.Checkpoints, InputsFolder }.Distinct().Count() < 3)
-        {
-            throw Invalid("outputs", "and 'checkpoints' must be names of two folders of their own");
-        }
-
-
-        var inputs = new Dictionary<string, string>();
-        foreach (var name in job.Inputs.Keys.Union(description.Inputs.Keys))
-        {
-            if (!job.Inputs.ContainsKey(name))
-                throw Invalid($"inputs.{name}", "has no object to come from");
-            var path = description.Inputs.GetValueOrDefault(name) ?? $"{InputsFolder}/{name}";
-            if (path.Split('/') is not [InputsFolder, .. { Length: > 0 } below] || !below.All(Names.IsFileName))
-                throw Invalid($"inputs.{name}", $"must be a path of plain names below '{InputsFolder}/'");
-            inputs[name] = path;
-        }
-
-        return job with { Description = description with { Inputs = inputs } };
-
-        static ProblemException Invalid(string field, string reason) => new(Problem.InvalidValue, $"'{field}' of the job {reason}.") { Field = field };
     }
 
     private ProcessJob? Find(TrainingJobId id, bool create)

@@ -14,7 +14,7 @@ public sealed class QueueTriggerListenerTests : IAsyncDisposable
     private readonly RecordingExecutor _executor = new();
     private FileMessageQueue _queue;
     private QueueTriggerListener? _listener;
-    private readonly QueueTriggerOptions _options = new() { MaximumConcurrency = 2 };
+    private readonly MessagePumpOptions _options = new() { MaximumConcurrency = 2 };
 
     public QueueTriggerListenerTests() => _queue = Open();
 

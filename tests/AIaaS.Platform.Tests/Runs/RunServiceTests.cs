@@ -24,6 +24,18 @@ public sealed class RunServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_whose_asker_could_not_start_it_is_told_of_by_a_message_a_minute_later()
+    {
+        await _world.AddDatasetAsync();
+        await _world.RequestAsync("a");
+
+        Assert.Equal(RunService.StrandedAfter, Assert.Single(_world.Queue.Messages).Delay);
+        await _world.PumpAsync();
+
+        Assert.Equal(["a"], _world.Instances);
+    }
+
+    [Fact]
     public async Task A_run_over_no_data_set_is_not_found_and_blocks_nothing()
     {
         var refusal = await Assert.ThrowsAsync<ProblemException>(() => _world.RequestAsync("a"));
