@@ -1,5 +1,11 @@
 using System.Text.Json;
+using AIaaS.Data.Cleaning;
 using AIaaS.Data.DuckDb;
+using AIaaS.Data.Masking;
+using AIaaS.Data.Profiling;
+using AIaaS.Data.Reports;
+using AIaaS.Data.Splits;
+using AIaaS.Data.Validation;
 using AIaaS.Formats;
 
 namespace AIaaS.Data.Preparation;
@@ -23,18 +29,27 @@ public sealed record PreparationOptions
 
     /// <summary>Bytes that one compressed source may grow to.</summary>
     public long MaximumSourceBytes { get; init; } = 64L * 1024 * 1024 * 1024;
+
+    /// <summary>How long the expressions of one cleaning step may take over all rows.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = TimeSpan.FromMinutes(10);
 }
 
 /// <param name="Percent">0 to 100 over the whole preparation.</param>
-/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>write</c> or <c>done</c>.</param>
+/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>check</c>, <c>write</c> or <c>done</c>.</param>
 public readonly record struct PreparationProgress(double Percent, string Stage);
 
 /// <summary>What a preparation wrote, beside the files themselves.</summary>
-public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality);
+/// <param name="Schema">The columns, also of a version that was refused.</param>
+/// <param name="Profile">What is in them.</param>
+/// <param name="Quality">What was found and done; <see cref="QualityReport.Rejected"/> says whether the version was refused.</param>
+/// <param name="Contract">The contract the version was held against, or the one learned from it where none was given.</param>
+/// <param name="Splits">How its rows were dealt out; null for a version that was refused.</param>
+public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality, DataContract Contract, DataSplits? Splits);
 
 /// <summary>
-/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>profile.json</c>, <c>quality.json</c> and
-/// <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are matched by column name.
+/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>splits.parquet</c>, <c>splits.json</c>, <c>schema.json</c>,
+/// <c>contract.json</c>, <c>profile.json</c>, <c>quality.json</c>, <c>quality.html</c> and <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are
+/// matched by column name. Of a version that a check refuses only the last four are written.
 /// </summary>
 /// <remarks>
 /// The engine may touch the sources and the folders it was given, and nothing else. Missing values stay missing: what a model
@@ -121,7 +136,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         });
         using DuckDbConnection connection = database.Connect();
         connection.Progress = meter is null ? null : meter.Advance;
-        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
+        RowHash.Register(connection);
+        SensitiveFunctions.Register(connection, SensitiveMasker.Of(parameters));
+        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName))) { Mask = QuarantineMask.Of(parameters) };
 
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
@@ -140,6 +157,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Sources = [.. raw.Select(source => source.Origin)],
             Baseline = baseline,
             CancellationToken = cancellationToken,
+            ExpressionTimeLimit = _options.ExpressionTimeLimit,
             Table = builder.Build(raw, cancellationToken),
         };
         context.Findings.AddRange(findings);
@@ -159,19 +177,19 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         }
 
         progress?.Report(new(55, "clean"));
-        bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
-        long duplicates = builder.DropDuplicates(context.Table, drop, cancellationToken);
-        long rows = drop ? rowsRead - duplicates : rowsRead;
-        if (drop)
-            context.Steps.Add(new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column."));
+        PreparationTarget.SettleBeforeCleaning(context);
+        CleaningRunner.Run(context);
+        long rows = context.CountRows();
 
         progress?.Report(new(60, "profile"));
-        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(duplicates, cancellationToken);
-        var schema = new DataSchema
-        {
-            Columns = [.. context.Table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
-        };
-        context.Findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
+        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(context.DuplicateRows, cancellationToken);
+        DataSchema schema = PreparationTarget.SchemaOf(context.Table, profile);
+        PreparationTarget.Settle(context, schema, profile);
+        if (context is { Target: { } target, Task: { } task })
+            profile = new TargetAnalysis(connection, context.Table).Describe(profile, target, task, cancellationToken);
+        progress?.Report(new(75, "check"));
+        VersionChecks checks = VersionChecks.Run(context, profile);
+        context.Findings.AddRange(QualityFindings.Of(profile, allRows, quarantine));
         var quality = new QualityReport
         {
             RowsRead = allRows,
@@ -179,22 +197,38 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             RowsQuarantined = quarantine.Count,
             QuarantineReasons = quarantine.Reasons,
             Steps = context.Steps,
-            Findings = context.Findings,
+            Findings = [.. context.Findings.OrderByDescending(finding => finding.Severity)],
+            Violations = checks.Violations,
+            BaselineVersion = baseline?.Version,
+            Drift = checks.Drift,
+            Poisoning = checks.Poisoning,
+            Sensitive = context.Sensitive,
+            Rejected = checks.Rejected,
         };
 
         progress?.Report(new(85, "write"));
-        string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
-        connection.Execute(
-            $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
-        WriteJson(DataSchema.FileName, schema);
+        DataSplits? splits = null;
+        string[] files = [QuarantinedRow.FileName, DataProfile.FileName, QualityReport.FileName, QualityPage.FileName];
+        if (quality.Rejected is null)
+        {
+            string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
+            connection.Execute(
+                $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+            splits = RowSplits.Write(context, workFolder);
+            WriteJson(DataSchema.FileName, schema);
+            WriteJson(DataContract.FileName, checks.Contract);
+            WriteJson(DataSplits.FileName, splits);
+            files = [PreparedDataset.DataFileName, DataSplits.RowsFileName, DataSplits.FileName, DataSchema.FileName, DataContract.FileName, .. files];
+        }
         WriteJson(DataProfile.FileName, profile);
         WriteJson(QualityReport.FileName, quality);
+        using (StreamWriter page = File.CreateText(Path.Combine(workFolder, QualityPage.FileName)))
+            QualityPage.Write(page, quality, profile);
         quarantine.Dispose();
         cancellationToken.ThrowIfCancellationRequested();
-        WholeFiles.Move(workFolder, outputFolder,
-            [QuarantinedRow.FileName, PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName]);
+        WholeFiles.Move(workFolder, outputFolder, files);
         progress?.Report(new(100, "done"));
-        return new(schema, profile, quality);
+        return new(schema, profile, quality, checks.Contract, splits);
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));

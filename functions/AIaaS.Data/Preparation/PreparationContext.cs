@@ -29,12 +29,26 @@ internal sealed class PreparationContext
 
     public required CancellationToken CancellationToken { get; init; }
 
+    /// <summary>How long the expressions of one step may take.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Rows that repeat an earlier one, found when duplicates were looked for.</summary>
+    public long DuplicateRows { get; set; }
+
+    /// <summary>Personal data that was found.</summary>
+    public List<SensitiveColumn> Sensitive { get; } = [];
+
     public List<QualityFinding> Findings { get; } = [];
 
     public List<CleaningStep> Steps { get; } = [];
 
     /// <summary>Steps that add, drop or retype columns put the new table here.</summary>
     public required PreparedTable Table { get; set; }
+
+    /// <summary>The column to be predicted, where one is known; cleaning never fills it in.</summary>
+    public string? Target { get; set; }
+
+    public LearningTask? Task { get; set; }
 
     public long CountRows() => Connection.QueryInt64($"SELECT count(*) FROM {Table.Table}", CancellationToken);
 }

@@ -18,4 +18,9 @@ internal sealed record PreparedColumn(string Name, string Type, bool IsJson)
 
     /// <summary>Image files as bytes, the one thing that is not compared or counted.</summary>
     public bool IsImage => Type == "BLOB";
+
+    public bool IsTime => Type is "DATE" or "TIMESTAMP";
+
+    /// <summary>The values of column <paramref name="name"/> as DOUBLE, times as seconds since 1970.</summary>
+    public string AsDouble(string name) => IsTime ? $"epoch({name})" : $"{name}::DOUBLE";
 }

@@ -54,32 +54,6 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
         return new("data", columns);
     }
 
-    /// <summary>Drops rows that repeat an earlier one in every column; returns how many.</summary>
-    public long DropDuplicates(PreparedTable table, bool drop, CancellationToken cancellationToken)
-    {
-        // Hashes find the few rows that must be compared in full; mostly there are none.
-        connection.Execute($"CREATE TABLE hashes AS SELECT rowid AS r, hash({table.ColumnList}) AS h FROM {table.Table}", cancellationToken);
-        connection.Execute("CREATE TABLE suspects AS SELECT r FROM hashes WHERE h IN (SELECT h FROM hashes GROUP BY h HAVING count(*) > 1)", cancellationToken);
-        connection.Execute("DROP TABLE hashes", cancellationToken);
-        long duplicates = 0;
-        if (connection.QueryInt64("SELECT count(*) FROM suspects", cancellationToken) > 0)
-        {
-            connection.Execute(
-                $"""
-                CREATE TABLE duplicates AS SELECT r FROM (
-                    SELECT rowid AS r, row_number() OVER (PARTITION BY {table.ColumnList} ORDER BY rowid) AS n
-                    FROM {table.Table} WHERE rowid IN (SELECT r FROM suspects))
-                WHERE n > 1
-                """, cancellationToken);
-            duplicates = connection.QueryInt64("SELECT count(*) FROM duplicates", cancellationToken);
-            if (drop && duplicates > 0)
-                connection.Execute($"DELETE FROM {table.Table} WHERE rowid IN (SELECT r FROM duplicates)", cancellationToken);
-            connection.Execute("DROP TABLE duplicates", cancellationToken);
-        }
-        connection.Execute("DROP TABLE suspects", cancellationToken);
-        return duplicates;
-    }
-
     private static string Widest(PreparedColumn column, ColumnFacts fact) => (column.Type, fact.Type) switch
     {
         var (a, b) when a == b => a,

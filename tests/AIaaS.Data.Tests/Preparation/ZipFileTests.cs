@@ -120,4 +120,19 @@ public sealed class ZipFileTests : PreparationTest
         Assert.Equal(ColumnKind.Image, result.Schema.Columns[0].Kind);
         Assert.Equal(["cat", "dog"], Texts("label"));
     }
+
+    [Fact]
+    public void A_version_of_images_is_compared_with_the_one_before()
+    {
+        (string, byte[])[] images = [.. Enumerable.Range(0, 60).Select(i => ($"{(i % 2 == 0 ? "cat" : "dog")}/{i}.png", Images.Png(4 + i % 3, 4, (byte)i)))];
+        Prepare(Images.Zip(Folder["1.zip"], images));
+        Directory.Move(Output, Folder["before"]);
+        var baseline = new PreparationBaseline(1, Folder["before/data.parquet"], Folder["before/schema.json"], Folder["before/profile.json"]);
+
+        PreparationResult result = new DatasetPreparation().Prepare([new(Images.Zip(Folder["2.zip"], images[..50]))], new PrepareParameters(), Output, baseline);
+
+        Assert.Equal(1, result.Quality.BaselineVersion);
+        Assert.Equal(["file", "height", "label", "width"], result.Quality.Drift.Select(column => column.Column).Order(StringComparer.Ordinal));
+        Assert.Equal(50, result.Splits!.HoldoutRows + result.Splits.FoldRows.Sum());
+    }
 }
