@@ -61,6 +61,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
     private const int NoSpaceLinux = 28;
     private const int NoSpaceWindows = 0x70;
 
+    /// <summary>What 10,000 columns of 300 rows were seen to need, each.</summary>
+    private const long CountedForColumn = 512 * 1024;
+
     private readonly PreparationOptions _options = options ?? new();
 
     /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
@@ -123,6 +126,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         progress?.Report(new(10, "read"));
 
         long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
+        // The engine counts whole blocks for every column, most of which a wide and short table never touches.
+        int widest = inspected.Where(source => source.Kind == SourceKind.Delimited).Select(source => DelimitedDialect.Detect(source.Path, source.Name).Columns).DefaultIfEmpty().Max();
+        memoryLimit = Math.Max(memoryLimit, widest * CountedForColumn);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {
             // Beyond memory a database file is read and written in large compressed pieces, which temporary files are not.
