@@ -16,10 +16,13 @@ public sealed class PredictionFunctions(PredictionService predictions)
 {
     private const long LargestRequest = 16 << 20;
 
+    /// <summary>Predicts rows, by the version that the endpoint's traffic chooses.</summary>
     /// <remarks>Reads from the request's own buffers and writes into the response's, with nothing in between.</remarks>
     [Function("Predict")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    [Takes(typeof(PredictionRequestBody), Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
+    [Answers(200, typeof(PredictionAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"penguins","version":1},"predictions":[{"label":"Gentoo","probabilities":{"Adelie":0.001,"Chinstrap":0.004,"Gentoo":0.995}}]}""")]
     public async Task<IResult> PredictAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
         string endpoint)

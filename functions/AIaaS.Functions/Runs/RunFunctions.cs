@@ -13,8 +13,12 @@ namespace AIaaS.Functions.Runs;
 /// <summary>Runs: listed, watched, cancelled.</summary>
 public sealed class RunFunctions(RunService runs, RunViews views)
 {
+    /// <summary>Lists runs.</summary>
     [Function("ListRuns")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("pipeline", "Only runs of this pipeline.")]
+    [TakesQuery("status", "Only runs that stand so.", Values = "queued, running, waiting, succeeded, failed, cancelled")]
+    [Answers(200, typeof(RunView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs")] HttpRequest request)
     {
@@ -31,8 +35,10 @@ public sealed class RunFunctions(RunService runs, RunViews views)
         return Reply.List(page, document => RunView.Of(document.Value));
     }
 
+    /// <summary>Shows a run with its progress.</summary>
     [Function("GetRun")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(RunView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}")] HttpRequest request,
         string run)
@@ -41,9 +47,12 @@ public sealed class RunFunctions(RunService runs, RunViews views)
         return Reply.Document(request, seen.EventId, seen.View);
     }
 
+    /// <summary>Streams every state of a run until it has ended, as server-sent events whose data is the run.</summary>
     [Function("WatchRun")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 0)]
+    [TakesHeader("Last-Event-ID", "The id of the last event seen; events go on after it.")]
+    [Answers(200, ContentType = "text/event-stream")]
     public async Task<IResult> WatchAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/events")] HttpRequest request,
         string run)
@@ -53,8 +62,10 @@ public sealed class RunFunctions(RunService runs, RunViews views)
         return new EventStreamResult(views.WatchAsync(reference, request.Headers["Last-Event-ID"].ToString()));
     }
 
+    /// <summary>Gives what a trial's job printed.</summary>
     [Function("GetTrialLog")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, ContentType = "text/plain; charset=utf-8", ETag = true)]
     public async Task<IResult> GetTrialLogAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/trials/{trial:int}/log")] HttpRequest request,
         string run,
@@ -64,8 +75,11 @@ public sealed class RunFunctions(RunService runs, RunViews views)
         return Reply.Content(await views.OpenTrialLogAsync(reference, trial, request.Aborted()), "text/plain; charset=utf-8");
     }
 
+    /// <summary>Stops a run.</summary>
     [Function("CancelRun")]
     [RequiresRole(Role.Trainer)]
+    [Takes]
+    [Answers(202, typeof(RunView), Location = true)]
     public async Task<IResult> CancelAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/runs/{run}/cancel")] HttpRequest request,
         string run,
@@ -88,6 +102,10 @@ internal static class RunReply
 
     /// <summary>A run goes on after this answer.</summary>
     public static IResult Accepted(Run run) => Reply.Accepted(LocationOf(run.Id), new StartedRun(run.Id, run.Dataset, run.DatasetVersion));
-
-    private sealed record StartedRun(string Run, string Dataset, int Version);
 }
+
+/// <summary>A run that goes on after the answer.</summary>
+/// <param name="Run">Its id.</param>
+/// <param name="Dataset">The data set that it works on.</param>
+/// <param name="Version">The version of the data set that it makes.</param>
+internal sealed record StartedRun(string Run, string Dataset, int Version);
