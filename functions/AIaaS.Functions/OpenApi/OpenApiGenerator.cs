@@ -264,14 +264,12 @@ internal sealed partial class OpenApiGenerator
         if (answer.Body is not null)
         {
             var body = answer.List ? typeof(ListEnvelope<>).MakeGenericType(answer.Body) : answer.Body;
-            content[answer.ContentType ?? "application/json"] = Media(_schemas.Of(body, taken: false), answer.Example);
+            content["application/json"] = Media(_schemas.Of(body, taken: false), answer.Example);
         }
-        else
+
+        foreach (var type in Split(answer.ContentType))
         {
-            foreach (var type in Split(answer.ContentType))
-            {
-                content[type] = Media([], answer.Example);
-            }
+            content[type] = Media([], answer.Body is null ? answer.Example : null);
         }
 
         if (content.Count > 0 && verb != "head")

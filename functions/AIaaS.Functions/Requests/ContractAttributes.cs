@@ -10,7 +10,7 @@ public sealed class AnswersAttribute(int status, Type? body = null) : Attribute
 
     public Type? Body { get; } = body;
 
-    /// <summary>Null for JSON where there is a body, and none where there is not; several are separated by commas.</summary>
+    /// <summary>Content types beside or instead of JSON, separated by commas.</summary>
     public string? ContentType { get; init; }
 
     /// <summary>Whether the body is a page of these records, chosen by <c>?limit=&amp;continuation=</c>.</summary>

@@ -1,5 +1,8 @@
+using AIaaS.Formats;
+using AIaaS.Functions.Datasets;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
+using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
@@ -11,7 +14,7 @@ using Microsoft.DurableTask.Client;
 namespace AIaaS.Functions.Runs;
 
 /// <summary>Runs: listed, watched, cancelled.</summary>
-public sealed class RunFunctions(RunService runs, RunViews views)
+public sealed class RunFunctions(RunService runs, RunViews views, QuarantineReader reports)
 {
     /// <summary>Lists runs.</summary>
     [Function("ListRuns")]
@@ -73,6 +76,19 @@ public sealed class RunFunctions(RunService runs, RunViews views)
     {
         var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
         return Reply.Content(await views.OpenTrialLogAsync(reference, trial, request.Aborted()), "text/plain; charset=utf-8");
+    }
+
+    /// <summary>Tells what a run found and did to its data, also where it made no version.</summary>
+    [Function("GetRunQuality")]
+    [RequiresRole(Role.Reader)]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, html")]
+    [Answers(200, typeof(QualityReport), ContentType = "text/html; charset=utf-8", ETag = true)]
+    public Task<IResult> GetQualityAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/quality")] HttpRequest request,
+        string run)
+    {
+        var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
+        return QualityReply.OfAsync(request, file => reports.OpenReportAsync(reference, file, request.Aborted()));
     }
 
     /// <summary>Stops a run.</summary>
