@@ -105,6 +105,9 @@ public sealed record BatchPrediction
     /// <summary>How often work was begun since a chunk was last finished.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>How often work failed since then, by no fault of a row.</summary>
+    public int Failures { get; init; }
+
     public ErrorDetail? Error { get; init; }
 
     public required DateTimeOffset Created { get; init; }
