@@ -31,7 +31,7 @@ internal static class SensitiveText
     /// <summary>False where a text holds nothing for certain; cheaper than looking.</summary>
     public static bool MayHold(ReadOnlySpan<byte> utf8)
     {
-        int digits = 0, colons = 0;
+        int digits = 0, colons = 0, dots = 0;
         foreach (byte b in utf8)
         {
             if (b == (byte)'@')
@@ -40,9 +40,10 @@ internal static class SensitiveText
                 digits++;
             else if (b == (byte)':')
                 colons++;
+            else if (b == (byte)'.')
+                dots++;
         }
-        // Four octets need four digits and three dots.
-        return digits >= 4 || colons >= 2;
+        return digits >= FewestIdentityDigits || colons >= 2 || (digits >= 4 && dots >= 3);
     }
 
     /// <summary>Adds what is found to an empty list; the matches do not overlap and are in no order.</summary>

@@ -55,18 +55,35 @@ internal static class RowHash
 
     private static void Add(DuckDbVector vector, Span<ulong> hashes)
     {
-        for (int row = 0; row < hashes.Length; row++)
+        bool allValid = vector.AllValid;
+        switch (vector.Type)
         {
-            ulong value = !vector.IsValid(row) ? Missing : vector.Type switch
-            {
-                DuckDbType.Varchar => OfBytes(vector.Utf8(row)),
-                DuckDbType.Double => OfDouble(vector.Values<double>()[row]),
-                DuckDbType.Date => OfInteger(vector.Int64(row) * TimeSpan.MicrosecondsPerDay),
-                _ => OfInteger(vector.Int64(row)),
-            };
-            hashes[row] = Fold(hashes[row] ^ value, A) + value;
+            case DuckDbType.Double:
+                ReadOnlySpan<double> numbers = vector.Values<double>();
+                for (int row = 0; row < hashes.Length; row++)
+                    hashes[row] = Mix(hashes[row], allValid || vector.IsValid(row) ? OfDouble(numbers[row]) : Missing);
+                break;
+            case DuckDbType.BigInt or DuckDbType.Timestamp:
+                ReadOnlySpan<long> integers = vector.Values<long>();
+                for (int row = 0; row < hashes.Length; row++)
+                    hashes[row] = Mix(hashes[row], allValid || vector.IsValid(row) ? OfInteger(integers[row]) : Missing);
+                break;
+            case DuckDbType.Varchar:
+                for (int row = 0; row < hashes.Length; row++)
+                    hashes[row] = Mix(hashes[row], allValid || vector.IsValid(row) ? OfBytes(vector.Utf8(row)) : Missing);
+                break;
+            case DuckDbType.Date:
+                for (int row = 0; row < hashes.Length; row++)
+                    hashes[row] = Mix(hashes[row], vector.IsValid(row) ? OfInteger(vector.Int64(row) * TimeSpan.MicrosecondsPerDay) : Missing);
+                break;
+            default:
+                for (int row = 0; row < hashes.Length; row++)
+                    hashes[row] = Mix(hashes[row], vector.IsValid(row) ? OfInteger(vector.Int64(row)) : Missing);
+                break;
         }
     }
+
+    private static ulong Mix(ulong hash, ulong value) => Fold(hash ^ value, A) + value;
 
     private static ulong OfInteger(long value) => value is > -(1L << 53) and < 1L << 53 ? OfDouble(value) : Fold((ulong)value ^ B, A);
 

@@ -15,6 +15,9 @@ internal sealed class RowSplits
     private const int Holdout = -1;
     private const int MostFolds = 1000;
 
+    /// <summary>Classes of so many rows get their share by a threshold on the hash, without sorting and without moving a row later on.</summary>
+    private const int LargeClass = 10_000;
+
     private readonly PreparationContext _context;
     private readonly SplitPlan _plan;
 
@@ -110,7 +113,7 @@ internal sealed class RowSplits
     }
 
     /// <summary>
-    /// In each class the rows with the lowest hashes are held out: the nearest number to its share, and for a class whose share is less
+    /// In each class the rows with the lowest hashes are held out: of a large one those below the share, of another the nearest number to its share, and for a class whose share is less
     /// than a row one with that probability, drawn by the class's own hash. Every class keeps a row to learn from.
     /// </summary>
     private void DealByClass()
@@ -130,8 +133,13 @@ internal sealed class RowSplits
             """, CancellationToken);
         MakeFolds(
             $"""
-            SELECT r, CASE WHEN rank <= held AND h < last THEN {Holdout} ELSE ((dense + u % 1000003) % {Count(_plan.Folds)})::INTEGER END AS fold
-            FROM (SELECT r, k, h, rank() OVER same AS rank, dense_rank() OVER same AS dense FROM keyed WINDOW same AS (PARTITION BY k ORDER BY h)) JOIN classes USING (k)
+            SELECT r, CASE WHEN h < {RowHash.Below(_plan.Holdout)} AND h < last THEN {Holdout} ELSE (h % {Count(_plan.Folds)})::INTEGER END AS fold
+            FROM keyed JOIN classes USING (k) WHERE n >= {LargeClass}
+            UNION ALL
+            SELECT r, CASE WHEN rank <= held AND h < last THEN {Holdout} ELSE ((dense + u % 1000003) % {Count(_plan.Folds)})::INTEGER END
+            FROM (
+                SELECT r, h, u, held, last, rank() OVER same AS rank, dense_rank() OVER same AS dense
+                FROM keyed JOIN classes USING (k) WHERE n < {LargeClass} WINDOW same AS (PARTITION BY k ORDER BY h))
             """);
         Connection.Execute("DROP TABLE classes", CancellationToken);
     }

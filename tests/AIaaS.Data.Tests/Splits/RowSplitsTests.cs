@@ -64,6 +64,18 @@ public sealed class RowSplitsTests : PreparationTest
     }
 
     [Fact]
+    public void A_large_class_gives_about_its_share()
+    {
+        PreparationResult result = Classes(Enumerable.Range(0, 12_100).Select(i => i < 12_000 ? "a" : "b"));
+
+        // A binomial of 12,000 draws: five deviations. The small class is dealt exactly.
+        Assert.InRange(result.Splits!.HoldoutRows, 2400 + 20 - 220, 2400 + 20 + 220);
+        Assert.Equal(("b", 20), Held().Last());
+        Assert.Equal(12_100, result.Splits.HoldoutRows + result.Splits.FoldRows.Sum());
+        Assert.All(result.Splits.FoldRows, rows => Assert.InRange(rows, 1936 - 210, 1936 + 210));
+    }
+
+    [Fact]
     public void Adding_rows_to_a_class_moves_few_of_the_others()
     {
         string[] rows = [.. Enumerable.Range(0, 1000).Select(i => $"{i},{(i % 2 == 0 ? "a" : "b")}")];
