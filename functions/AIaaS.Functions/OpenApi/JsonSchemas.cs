@@ -230,6 +230,7 @@ internal static class CommonFields
         ["percent"] = "0 to 100.",
         ["pipeline"] = "The pipeline.",
         ["probability"] = "0 to 1.",
+        ["reasons"] = "How many rows for each reason.",
         ["rows"] = "How many rows.",
         ["rowsKept"] = "Rows that stay.",
         ["rowsQuarantined"] = "Rows put aside because they could not be used.",

@@ -53,6 +53,7 @@ public sealed record BatchPredictionView
 
     public required BatchInput Input { get; init; }
 
+    /// <summary>How the results are written.</summary>
     public required TableFormat Format { get; init; }
 
     /// <summary>Rows to predict; absent until they are counted.</summary>
