@@ -107,6 +107,7 @@ public enum DuplicateHandling
     Keep,
 }
 
+/// <summary>What becomes of rows that repeat an earlier one.</summary>
 public sealed record DuplicatePlan
 {
     public DuplicateHandling Action { get; init; }
@@ -175,6 +176,7 @@ public enum OutlierAction
     Flag,
 }
 
+/// <summary>Which rows or values are too unlike the others, and what becomes of them.</summary>
 public sealed record OutlierPlan
 {
     public OutlierMethod Method { get; init; } = OutlierMethod.IsolationForest;

@@ -5,6 +5,7 @@ using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Predictions.Batches;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Security;
 using AIaaS.Platform.Storage;
@@ -71,6 +72,13 @@ public static class PlatformServices
         services.AddSingleton<PredictionAdmission>();
         services.AddSingleton<ResponseCache>();
         services.AddSingleton<PredictionService>();
+
+        services.TryAddSingleton(new WebhookOptions());
+        services.TryAddSingleton(new BatchOptions());
+        services.AddSingleton<WebhookGuard>();
+        services.AddSingleton<WebhookSender>();
+        services.AddSingleton<BatchPredictionService>();
+        services.AddSingleton<BatchPredictionRunner>();
         return services;
     }
 

@@ -21,8 +21,10 @@ public sealed record ModelView(
 /// <summary>Models and their versions.</summary>
 public sealed class ModelFunctions(ModelRegistry registry)
 {
+    /// <summary>Lists models, without their versions.</summary>
     [Function("ListModels")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models")] HttpRequest request)
     {
@@ -31,8 +33,10 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.List(page, document => ModelView.Of(document.Value, versions: null));
     }
 
+    /// <summary>Shows a model and its newest versions.</summary>
     [Function("GetModel")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}")] HttpRequest request,
         string model)
@@ -43,8 +47,10 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.Document(request, document.ETag, ModelView.Of(document.Value, [.. versions.Items.Select(version => version.Value)]));
     }
 
+    /// <summary>Shows one version of a model.</summary>
     [Function("GetModelVersion")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelVersion), ETag = true)]
     public async Task<IResult> GetVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}")] HttpRequest request,
         string model,
@@ -54,25 +60,31 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.Document(request, document.ETag, document.Value);
     }
 
+    /// <summary>Tells what to know before using a model version.</summary>
     [Function("GetModelCard")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelCard), ETag = true)]
     public Task<IResult> GetCardAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/card")] HttpRequest request,
         string model,
         int version)
         => GetFileAsync(request, model, version, ModelCard.FileName, "application/json");
 
+    /// <summary>Tells what a model version takes and gives.</summary>
     [Function("GetModelSignature")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelSignature), ETag = true)]
     public Task<IResult> GetSignatureAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/signature")] HttpRequest request,
         string model,
         int version)
         => GetFileAsync(request, model, version, ModelSignature.FileName, "application/json");
 
+    /// <summary>Gives the ONNX file of a model version.</summary>
     [Function("GetModelContent")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [Answers(200, ContentType = "application/octet-stream", ETag = true)]
     public Task<IResult> GetContentAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/content")] HttpRequest request,
         string model,
