@@ -50,18 +50,21 @@ internal sealed class LoadedModel : IDisposable
         if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
             throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
 
+        var onnx = ReadOnnx(reference, file);
         OnnxRuntimeTelemetry.CreateEnvironment();
         var sessionOptions = CreateSessionOptions(file.Length);
         InferenceSession? session = null;
         LoadedModel? model = null;
         try
         {
+            if (onnx.UsesExtensions)
+                sessionOptions.RegisterOrtExtensions();
             using (cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), sessionOptions))
                 session = new(file, sessionOptions);
             // A signature without features is of a model that takes tensors only.
-            var plan = content.Signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, content.Signature, session);
+            var plan = content.Signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, content.Signature, session, cancellationToken);
             model = new(reference, content.Signature, plan, session, sessionOptions, Cost(file.Length));
-            model.WarmUp();
+            model.WarmUp(cancellationToken);
             return model;
         }
         catch (Exception e)
@@ -128,6 +131,18 @@ internal sealed class LoadedModel : IDisposable
         _sessionOptions.Dispose();
     }
 
+    private static OnnxFile ReadOnnx(ModelReference reference, byte[] file)
+    {
+        try
+        {
+            return OnnxFile.Read(file);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelLoadException(reference, e.Message, e);
+        }
+    }
+
     private static long Cost(long fileLength) => (2 * fileLength) + FixedBytes;
 
     private static SessionOptions CreateSessionOptions(long fileLength)
@@ -166,7 +181,7 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    private void WarmUp()
+    private void WarmUp(CancellationToken cancellationToken)
     {
         if (_workspaces is null)
             return;
@@ -174,7 +189,7 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             workspace.Rows.AddExample();
-            workspace.Run(CancellationToken.None);
+            workspace.Run(cancellationToken);
         }
         finally
         {

@@ -43,7 +43,7 @@ internal sealed class PredictionPlan
     public int FindClass(ReadOnlySpan<byte> utf8Text) => _classesByText.TryGetValue(utf8Text, out var index) ? index : -1;
 
     /// <exception cref="ModelLoadException">The signature is not true of the graph, or asks for what is not served.</exception>
-    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session)
+    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session, CancellationToken cancellationToken)
     {
         var features = signature.Inputs.Select(f => FeatureOf(f)).ToArray();
         RefuseDuplicates(features.Select(f => f.Feature.Name), "feature");
@@ -105,6 +105,7 @@ internal sealed class PredictionPlan
             for (var row = 0; row < Rows; row++)
                 rows.AddExample();
             using var runOptions = new RunOptions();
+            using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, runOptions);
             var inputs = rows.CreateValues();
             try
             {

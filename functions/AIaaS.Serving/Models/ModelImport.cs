@@ -1,0 +1,90 @@
+using System.Security.Cryptography;
+using AIaaS.Formats;
+using AIaaS.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime;
+
+namespace AIaaS.Serving.Models;
+
+/// <summary>Finds out whether and how a file that was made elsewhere can be served.</summary>
+public static class ModelImport
+{
+    /// <summary>
+    /// Reads, loads and runs a model. Without a signature one is made of the graph's inputs and outputs; where they have no rows
+    /// it has no features, and the model takes tensors only.
+    /// </summary>
+    /// <param name="name">The model's name, for messages.</param>
+    /// <param name="file">The ONNX file.</param>
+    /// <param name="given">What the importer says the model takes and gives; null to make it of the graph.</param>
+    /// <param name="memoryBudget">Memory that loaded models may take together, in bytes.</param>
+    /// <param name="cancellationToken">Ends the load and the run, which a hostile graph may never do by itself.</param>
+    /// <returns>The signature it can be served by.</returns>
+    /// <exception cref="ModelLoadException">It cannot be served; the reason is for the importer.</exception>
+    public static async Task<ModelSignature> ExamineAsync(
+        string name, byte[] file, ModelSignature? given, long memoryBudget, CancellationToken cancellationToken)
+    {
+        var reference = new ModelReference(name, 1, Convert.ToHexStringLower(SHA256.HashData(file)));
+        if (given is not null)
+        {
+            await TryAsync(given);
+            return given;
+        }
+
+        var derived = Derive(reference, file, cancellationToken);
+        if (derived.Inputs.Count > 0)
+        {
+            try
+            {
+                await TryAsync(derived);
+                return derived;
+            }
+            catch (ModelLoadException)
+            {
+                // Perhaps only rows are wrong for it; where it cannot be loaded at all, that comes out again below.
+                derived = derived with { Inputs = [] };
+            }
+        }
+
+        await TryAsync(derived);
+        return derived;
+
+        async Task TryAsync(ModelSignature signature)
+        {
+            var model = await LoadedModel.LoadAsync(new MemorySource(signature, file), reference, memoryBudget, cancellationToken);
+            model.Release();
+        }
+    }
+
+    private static ModelSignature Derive(ModelReference reference, byte[] file, CancellationToken cancellationToken)
+    {
+        OnnxRuntimeTelemetry.CreateEnvironment();
+        using var options = new SessionOptions
+        {
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL,
+            IntraOpNumThreads = 1,
+        };
+        try
+        {
+            if (OnnxFile.Read(file).UsesExtensions)
+                options.RegisterOrtExtensions();
+            using var registration = cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), options);
+            using var session = new InferenceSession(file, options);
+            return DerivedSignature.Of(reference, session);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelLoadException(reference, e.Message, e);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new ModelLoadException(reference, $"ONNX Runtime cannot read it: {e.Message}", e);
+        }
+    }
+
+    private sealed class MemorySource(ModelSignature signature, byte[] file) : IModelSource
+    {
+        public Task<ModelContent> OpenAsync(ModelReference model, CancellationToken cancellationToken) =>
+            Task.FromResult(new ModelContent(signature, new MemoryStream(file, writable: false)));
+    }
+}
