@@ -2,6 +2,7 @@ using AIaaS.Formats;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Training;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Functions.Runs;
 
@@ -14,7 +15,7 @@ public sealed record RunPlan(bool Proceeds, bool Trains);
 public sealed record RunEnd(RunReference Reference, RunStatus Status, ErrorDetail? Error);
 
 /// <summary>The steps that <see cref="RunPipelineOrchestrator"/> takes; each may be repeated.</summary>
-public sealed class RunActivities(RunService runs, PipelineStages stages)
+public sealed partial class RunActivities(RunService runs, PipelineStages stages, ILogger<RunActivities> logger)
 {
     public const string BeginRun = nameof(BeginRun);
     public const string PrepareDataset = nameof(PrepareDataset);
@@ -59,6 +60,16 @@ public sealed class RunActivities(RunService runs, PipelineStages stages)
         => stages.DeployAsync(reference, cancellationToken);
 
     [Function(EndRun)]
-    public Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
-        => runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+    public async Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
+    {
+        var run = await runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+        if (run.Status is RunStatus.Failed)
+        {
+            LogFailed(end.Reference.Tenant, run.Id, run.Pipeline, run.Error?.Title);
+        }
+    }
+
+    /// <remarks>An alert rule looks for the first two words; see <c>infra/modules/alerts.bicep</c>.</remarks>
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed: {Tenant}/{Run} of the pipeline {Pipeline}: {Reason}")]
+    private partial void LogFailed(string tenant, string run, string? pipeline, string? reason);
 }
