@@ -8,6 +8,7 @@ using AIaaS.Platform.Security;
 using AIaaS.Serving.Predictions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Net.Http.Headers;
 
 namespace AIaaS.Functions.Predictions;
 
@@ -24,11 +25,7 @@ public sealed class PredictionFunctions(PredictionService predictions)
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
         string endpoint)
     {
-        if (request.ContentType is not null && !request.HasJsonContentType())
-        {
-            throw new ProblemException(Problem.UnsupportedMediaType, "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}.");
-        }
-
+        var format = FormatOf(request);
         Names.Require(endpoint, "endpoint");
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
         var read = await request.BodyReader.ReadAsync(request.Aborted());
@@ -42,7 +39,7 @@ public sealed class PredictionFunctions(PredictionService predictions)
         try
         {
             summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted());
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted(), format);
         }
         finally
         {
@@ -54,6 +51,28 @@ public sealed class PredictionFunctions(PredictionService predictions)
         response.Headers["Server-Timing"] = Timing(summary);
         await response.BodyWriter.FlushAsync(request.Aborted());
         return Results.Empty;
+    }
+
+    private static RowFormat FormatOf(HttpRequest request)
+    {
+        if (request.ContentType is null || request.HasJsonContentType())
+        {
+            return RowFormat.Json;
+        }
+
+        _ = MediaTypeHeaderValue.TryParse(request.ContentType, out var type);
+        var format = type?.MediaType.ToString().ToLowerInvariant() switch
+        {
+            "text/csv" => RowFormat.Csv,
+            "text/plain" => RowFormat.Text,
+            "image/jpeg" or "image/png" => RowFormat.Image,
+            _ => throw new ProblemException(
+                Problem.UnsupportedMediaType,
+                "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}, or as text/csv; a text as text/plain; an image as image/jpeg or image/png."),
+        };
+        return format == RowFormat.Image || type!.Charset is not { Length: > 0 } charset || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            ? format
+            : throw new ProblemException(Problem.UnsupportedMediaType, "Send the body in UTF-8.");
     }
 
     private static string Timing(PredictionSummary summary) => string.Create(

@@ -20,28 +20,44 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
     /// <param name="endpoint">Its name.</param>
-    /// <param name="body">The whole body: <c>{"rows":[…]}</c> in UTF-8.</param>
+    /// <param name="body">The whole body.</param>
     /// <param name="response">Written to only once all predictions are made.</param>
     /// <param name="requestId">Given back in the answer.</param>
     /// <param name="cancellationToken">Ends the run of the model.</param>
+    /// <param name="format">How the body is written.</param>
     /// <exception cref="ProblemException">There is no such endpoint, the request is not acceptable, or the model failed.</exception>
     public async ValueTask<PredictionSummary> PredictAsync(
-        string tenant, string endpoint, ReadOnlySequence<byte> body, IBufferWriter<byte> response, string requestId, CancellationToken cancellationToken)
+        string tenant,
+        string endpoint,
+        ReadOnlySequence<byte> body,
+        IBufferWriter<byte> response,
+        string requestId,
+        CancellationToken cancellationToken,
+        RowFormat format = RowFormat.Json)
     {
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
         var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
         using var lease = await models.AcquireAsync(tenant, found.Model, version, cancellationToken);
-        var policy = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse;
+        var context = new PredictionContext(requestId, found.Model, version)
+        {
+            UnknownFeatures = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse,
+            NonFinite = found.NonFinite is NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+            Format = format,
+        };
         try
         {
-            return await predictor.PredictAsync(
-                lease, body, response, new PredictionContext(requestId, found.Model, version, policy), cancellationToken);
+            return await predictor.PredictAsync(lease, body, response, context, cancellationToken);
         }
         catch (PredictionRequestException refusal)
         {
             throw new ProblemException(
-                refusal.Error is PredictionError.MalformedRequest ? Problem.MalformedBody : Problem.InvalidValue, refusal.Message)
+                refusal.Error switch
+                {
+                    PredictionError.MalformedRequest => Problem.MalformedBody,
+                    PredictionError.WrongForm => Problem.UnsupportedMediaType,
+                    _ => Problem.InvalidValue,
+                }, refusal.Message)
             {
                 Field = refusal.Feature,
             };

@@ -61,11 +61,21 @@ internal sealed class PredictionPlan
         {
             if (output.Output.Role == OutputRole.Probabilities && output.Width != classes.Length)
                 throw Refusal($"its output '{output.Output.Name}' gives {output.Width} probabilities for {classes.Length} classes.");
-            if (output.Output.Role is OutputRole.Label or OutputRole.Value && output.Width != 1)
+            if (output.Output.Role is not (OutputRole.Probabilities or OutputRole.Items or OutputRole.Scores or OutputRole.Other) && output.Width != 1)
                 throw Refusal($"its output '{output.Output.Name}' gives {output.Width} values for each row instead of one.");
         }
 
+        RequirePair(OutputRole.Lower, OutputRole.Upper);
+        RequirePair(OutputRole.Upper, OutputRole.Lower);
+        RequirePair(OutputRole.Scores, OutputRole.Items);
+
         return new(signature, features, outputs, classes);
+
+        void RequirePair(OutputRole role, OutputRole other)
+        {
+            if (outputs.FirstOrDefault(o => o.Output.Role == role) is { } one && outputs.All(o => o.Output.Role != other || o.Width != one.Width))
+                throw Refusal($"its output '{one.Output.Name}' is {role}, and needs an output {other} with as many values.");
+        }
 
         ModelLoadException Refusal(string reason) => new(reference, reason);
 
@@ -155,6 +165,9 @@ internal sealed class PredictionPlan
 internal sealed record FeaturePlan(ModelFeature Feature, TensorElementType ElementType, int Rank)
 {
     public byte[] Utf8Name { get; } = Encoding.UTF8.GetBytes(Feature.Name);
+
+    /// <summary>Whether its values are numbers that may be missing.</summary>
+    public bool TakesNumbers { get; } = ElementType is TensorElementType.Float or TensorElementType.Double && Feature.Kind is not (ColumnKind.Boolean or ColumnKind.Datetime);
 
     public long[] ShapeOf(int rows) => Rank == 1 ? [rows] : [rows, 1];
 }

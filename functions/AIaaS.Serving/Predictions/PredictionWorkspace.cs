@@ -47,8 +47,8 @@ internal sealed class PredictionWorkspace : IDisposable
     public bool IsReusable => !_isBroken && Rows.Bytes + ((long)_boundRows * _outputRowBytes) <= MaxKeptBytes;
 
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
-    public void Parse(in ReadOnlySequence<byte> body, UnknownFeaturePolicy unknown, int maxRows) =>
-        JsonRowReader.Read(body, _plan, Rows, unknown, maxRows);
+    public void Parse(in ReadOnlySequence<byte> body, in PredictionContext context) =>
+        RowReader.Read(body, _plan, Rows, context);
 
     /// <summary>Runs the model on the rows; no rows need no run.</summary>
     /// <exception cref="PredictionFailedException">The model failed.</exception>

@@ -51,7 +51,7 @@ public sealed class Predictor(TimeProvider timeProvider)
         try
         {
             var started = timeProvider.GetTimestamp();
-            workspace.Parse(body, context.UnknownFeatures, context.MaxRows);
+            workspace.Parse(body, context);
             var parsed = timeProvider.GetTimestamp();
             workspace.Run(cancellationToken);
             var run = timeProvider.GetTimestamp();
