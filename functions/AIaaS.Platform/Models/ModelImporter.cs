@@ -15,7 +15,7 @@ namespace AIaaS.Platform.Models;
 public sealed record ImportedModel(byte[] File, byte[]? Signature);
 
 /// <summary>Takes ONNX files that were made elsewhere into the registry, once they are known to load and run.</summary>
-public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempotency, PlatformOptions options, TimeProvider time) : IDisposable
+public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempotency, ModelServerOptions options, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
@@ -82,7 +82,7 @@ public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempo
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                return await Task.Run(() => ModelImport.ExamineAsync(model, file, given, options.ModelMemoryBytes, either.Token), either.Token);
+                return await Task.Run(() => ModelImport.ExamineAsync(model, file, given, options, time, either.Token), either.Token);
             }
             catch (ModelLoadException refusal)
             {

@@ -15,14 +15,16 @@ public static class ModelImport
     /// <param name="name">The model's name, for messages.</param>
     /// <param name="file">The ONNX file.</param>
     /// <param name="given">What the importer says the model takes and gives; null to make it of the graph.</param>
-    /// <param name="memoryBudget">Memory that loaded models may take together, in bytes.</param>
+    /// <param name="options">Of the server that is to serve it.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the load and the run, which a hostile graph may never do by itself.</param>
     /// <returns>The signature it can be served by.</returns>
     /// <exception cref="ModelLoadException">It cannot be served; the reason is for the importer.</exception>
     public static async Task<ModelSignature> ExamineAsync(
-        string name, byte[] file, ModelSignature? given, long memoryBudget, CancellationToken cancellationToken)
+        string name, byte[] file, ModelSignature? given, ModelServerOptions options, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var reference = new ModelReference(name, 1, Convert.ToHexStringLower(SHA256.HashData(file)));
+        var environment = new ModelEnvironment(options.MemoryBudgetBytes, options.Batching, DiskCache: null, Metrics: null, timeProvider);
         if (given is not null)
         {
             await TryAsync(given);
@@ -49,7 +51,7 @@ public static class ModelImport
 
         async Task TryAsync(ModelSignature signature)
         {
-            var model = await LoadedModel.LoadAsync(new MemorySource(signature, file), reference, memoryBudget, cancellationToken);
+            var model = await LoadedModel.LoadAsync(new MemorySource(signature, file), reference, environment, cancellationToken);
             model.Release();
         }
     }
@@ -84,7 +86,9 @@ public static class ModelImport
 
     private sealed class MemorySource(ModelSignature signature, byte[] file) : IModelSource
     {
-        public Task<ModelContent> OpenAsync(ModelReference model, CancellationToken cancellationToken) =>
-            Task.FromResult(new ModelContent(signature, new MemoryStream(file, writable: false)));
+        public Task<ModelSignature> ReadSignatureAsync(ModelReference model, CancellationToken cancellationToken) => Task.FromResult(signature);
+
+        public Task<Stream> OpenFileAsync(ModelReference model, CancellationToken cancellationToken) =>
+            Task.FromResult<Stream>(new MemoryStream(file, writable: false));
     }
 }

@@ -33,6 +33,10 @@ internal sealed class OnnxFile
     /// <summary>Whether a node is an operator of ONNX Runtime Extensions.</summary>
     public bool UsesExtensions => _domains.Contains(ExtensionsDomain) || _domains.Contains(ContributedDomain);
 
+    /// <summary>Whether a graph that ONNX Runtime has written in a format of its own names a domain of the extensions.</summary>
+    public static bool MayUseExtensions(ReadOnlySpan<byte> optimized) =>
+        optimized.IndexOf("com.microsoft.extensions"u8) >= 0 || optimized.IndexOf("ai.onnx.contrib"u8) >= 0;
+
     /// <summary>Reads a file, and refuses what is never served.</summary>
     /// <exception cref="InvalidDataException">It is no ONNX model, or one that is not served; the message says why.</exception>
     public static OnnxFile Read(ReadOnlySpan<byte> file)

@@ -24,7 +24,7 @@ internal static class JsonPredictionWriter
     private static readonly JsonEncodedText AnomalyScore = JsonEncodedText.Encode("anomalyScore");
     private static readonly JsonEncodedText Anomaly = JsonEncodedText.Encode("anomaly");
 
-    public static void Write(Utf8JsonWriter writer, in PredictionContext context, PredictionPlan plan, OutputColumn[] outputs, int rows)
+    public static void Write(Utf8JsonWriter writer, in PredictionContext context, PredictionPlan plan, OutputColumn[] outputs, int first, int rows)
     {
         writer.WriteStartObject();
         writer.WriteString(RequestId, context.RequestId);
@@ -33,7 +33,7 @@ internal static class JsonPredictionWriter
         writer.WriteNumber(Version, context.ModelVersion);
         writer.WriteEndObject();
         writer.WriteStartArray(Predictions);
-        for (var row = 0; row < rows; row++)
+        for (var row = first; row < first + rows; row++)
         {
             writer.WriteStartObject();
             foreach (var output in outputs)

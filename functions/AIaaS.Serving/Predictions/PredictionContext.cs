@@ -42,6 +42,7 @@ public enum RowFormat
 /// <param name="ModelVersion">Given back as <c>model.version</c>.</param>
 /// <param name="UnknownFeatures">The endpoint's setting.</param>
 /// <param name="MaxRows">Most rows of one request.</param>
+/// <param name="Timeout">What the request has left until its deadline, which its cancellation token ends; null for none.</param>
 /// <param name="NonFinite">The endpoint's setting.</param>
 /// <param name="Format">How the body is written.</param>
 public readonly record struct PredictionContext(
@@ -50,12 +51,14 @@ public readonly record struct PredictionContext(
     int ModelVersion,
     UnknownFeaturePolicy UnknownFeatures = UnknownFeaturePolicy.Refuse,
     int MaxRows = 10_000,
+    TimeSpan? Timeout = null,
     NonFinitePolicy NonFinite = NonFinitePolicy.Refuse,
     RowFormat Format = RowFormat.Json);
 
 /// <summary>What one prediction took.</summary>
 /// <param name="Rows">Rows predicted.</param>
 /// <param name="Parse">Reading the request.</param>
-/// <param name="Run">Running the model.</param>
+/// <param name="Queue">Waiting for the model's other requests.</param>
+/// <param name="Run">Running the model, with the rows of other requests where they shared a run.</param>
 /// <param name="Write">Writing the answer.</param>
-public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Run, TimeSpan Write);
+public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Queue, TimeSpan Run, TimeSpan Write);

@@ -116,3 +116,9 @@ save("ten-numbers", [
     h.make_node("LabelEncoder", ["class"], ["label"], domain=ML, keys_int64s=[0, 1], values_strings=["no", "yes"]),
 ], [info(n, T.FLOAT, ["rows", 1]) for n in TEN], [info("label", T.STRING, ["rows"]), info("probabilities", T.FLOAT, ["rows", 2])],
     [constant("weights", [[0.01 * i, -0.01 * i] for i in range(10)]), constant("bias", [0.1, -0.1])])
+
+# A row's answer depends on the rows beside it.
+save("centered", [
+    h.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1),
+    h.make_node("Sub", ["x", "mean"], ["value"]),
+], [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])])
