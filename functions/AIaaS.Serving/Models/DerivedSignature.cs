@@ -12,13 +12,13 @@ internal static class DerivedSignature
     /// Inputs that have no rows leave the model to callers who send tensors.
     /// </summary>
     /// <exception cref="ModelLoadException">It has no output that can be given back.</exception>
-    public static ModelSignature Of(ModelReference reference, InferenceSession session)
+    public static ModelSignature Of(ModelReference reference, OnnxFile file, InferenceSession session)
     {
         var outputs = session.OutputNames.Select(name => OutputOf(name, session.OutputMetadata[name])).OfType<ModelOutput>().ToArray();
         if (outputs.Length == 0)
             throw new ModelLoadException(reference, "none of its outputs is a tensor of numbers, booleans or strings; classifiers of scikit-learn need the converter's option zipmap=False.");
         outputs = WithRoles(outputs);
-        var inputs = session.InputNames.Select(name => FeatureOf(name, session.InputMetadata[name])).ToArray();
+        var inputs = session.InputNames.Select(name => FeatureOf(name, file, session.InputMetadata[name])).ToArray();
         return new()
         {
             Task = outputs switch
@@ -32,8 +32,10 @@ internal static class DerivedSignature
         };
     }
 
-    private static ModelFeature? FeatureOf(string name, NodeMetadata input)
+    private static ModelFeature? FeatureOf(string name, OnnxFile file, NodeMetadata input)
     {
+        if (input.IsTensor && input.ElementDataType == TensorElementType.UInt8 && input.Dimensions is [-1] && file.DecodedImages.Contains(name))
+            return new() { Name = name, Input = name, Type = TensorType.Uint8, Kind = ColumnKind.Image, Required = true };
         if (!input.IsTensor || TypeOf(input.ElementDataType) is not { } type || input.Dimensions is not ([-1] or [-1, 1 or -1]))
             return null;
         return new()

@@ -67,11 +67,12 @@ public static class ModelImport
         };
         try
         {
-            if (OnnxFile.Read(file).UsesExtensions)
+            var onnx = OnnxFile.Read(file);
+            if (onnx.UsesExtensions)
                 options.RegisterOrtExtensions();
             using var registration = cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), options);
             using var session = new InferenceSession(file, options);
-            return DerivedSignature.Of(reference, session);
+            return DerivedSignature.Of(reference, onnx, session);
         }
         catch (InvalidDataException e)
         {

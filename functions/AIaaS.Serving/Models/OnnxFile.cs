@@ -24,6 +24,7 @@ internal sealed class OnnxFile
     };
 
     private readonly HashSet<string> _domains = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _decodedImages = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Domain, string Name), Body> _functions = [];
 
     private OnnxFile()
@@ -32,6 +33,9 @@ internal sealed class OnnxFile
 
     /// <summary>Whether a node is an operator of ONNX Runtime Extensions.</summary>
     public bool UsesExtensions => _domains.Contains(ExtensionsDomain) || _domains.Contains(ContributedDomain);
+
+    /// <summary>Names of the values that are decoded as images.</summary>
+    public IReadOnlySet<string> DecodedImages => _decodedImages;
 
     /// <summary>Whether a graph that ONNX Runtime has written in a format of its own names a domain of the extensions.</summary>
     public static bool MayUseExtensions(ReadOnlySpan<byte> optimized) =>
@@ -118,12 +122,15 @@ internal sealed class OnnxFile
     {
         if (++body.Nodes > MostNodes)
             throw TooManyNodes();
-        var (type, domain) = ("", "");
+        var (type, domain, input) = ("", "", "");
         var node = new WireReader(message);
         while (node.Next())
         {
             switch (node.Field)
             {
+                case 1 when input.Length == 0:
+                    input = Text(node.Message());
+                    break;
                 case 4:
                     type = Text(node.Message());
                     break;
@@ -140,6 +147,8 @@ internal sealed class OnnxFile
         if (type == "ImageReader")
             throw new InvalidDataException("its operator ImageReader reads files of the server, which is not allowed; decode images from bytes with DecodeImage.");
         _domains.Add(domain);
+        if (type == "DecodeImage" && domain == ExtensionsDomain)
+            _decodedImages.Add(input);
         body.Calls.TryGetValue((domain, type), out var calls);
         body.Calls[(domain, type)] = calls + 1;
     }

@@ -21,6 +21,7 @@ internal abstract class InputColumn(FeaturePlan plan)
 
     public static InputColumn Create(FeaturePlan plan, Utf8Arena texts) => plan.ElementType switch
     {
+        _ when plan.Feature.Kind == ColumnKind.Image => new ImageColumn(plan),
         TensorElementType.Float => new FloatingColumn<float>(plan),
         TensorElementType.Double => new FloatingColumn<double>(plan),
         TensorElementType.Int32 => new IntegerColumn<int>(plan),

@@ -102,6 +102,8 @@ internal sealed class PredictionPlan
             var type = ElementTypeOf(feature.Type);
             if (!input.IsTensor || input.ElementDataType != type)
                 throw Refusal($"its graph takes '{feature.Input}' as {Describe(input)}, its signature gives it as {feature.Type}.");
+            if (feature.Kind == ColumnKind.Image && (type != TensorElementType.UInt8 || !singleRows))
+                throw Refusal($"its feature '{feature.Name}' is an image; the graph then takes one image as the bytes of its file (Uint8 of the shape [bytes]), and all other features in the shape [1].");
             if (!singleRows && input.Dimensions is not ([-1] or [-1, 1 or -1]))
                 throw Refusal($"its graph takes '{feature.Input}' in the shape [{string.Join(", ", input.Dimensions)}]; a feature has the shape [rows, 1].");
             return new(feature, type, input.Dimensions.Length);
@@ -118,7 +120,8 @@ internal sealed class PredictionPlan
         }
 
         bool HasOneRow(ModelFeature feature) =>
-            session.InputMetadata.TryGetValue(feature.Input, out var input) && input.IsTensor && input.Dimensions is [1] or [1, 1];
+            session.InputMetadata.TryGetValue(feature.Input, out var input) && input.IsTensor
+            && (feature.Kind == ColumnKind.Image ? input.Dimensions is [-1] : input.Dimensions is [1] or [1, 1]);
 
         // Graphs seldom declare all dimensions of their outputs; running rows shows them, and whether the rows stay apart.
         (OutputPlan[] Outputs, bool Apart) Measure(OutputPlan[] outputs)

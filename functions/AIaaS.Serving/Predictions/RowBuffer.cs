@@ -10,6 +10,7 @@ internal sealed class RowBuffer
 
     private readonly Utf8Arena _texts = new();
     private readonly int[] _lastGiven;
+    private readonly ImageColumn[] _images;
     private readonly int _rowBytes;
     private int _given;
     private int _capacity;
@@ -17,6 +18,7 @@ internal sealed class RowBuffer
     public RowBuffer(IEnumerable<FeaturePlan> features)
     {
         Columns = [.. features.Select(f => InputColumn.Create(f, _texts))];
+        _images = [.. Columns.OfType<ImageColumn>()];
         _lastGiven = new int[Columns.Length];
         _rowBytes = Columns.Sum(c => c.ElementBytes);
     }
@@ -30,7 +32,10 @@ internal sealed class RowBuffer
     public int Generation { get; private set; }
 
     /// <summary>Memory held, in bytes.</summary>
-    public long Bytes => ((long)_capacity * _rowBytes) + _texts.Capacity;
+    public long Bytes => ((long)_capacity * _rowBytes) + _texts.Capacity + _images.Sum(i => i.HeldBytes);
+
+    /// <summary>Whether tensors have to be made anew for each request, since images lie where they were read.</summary>
+    public bool HasImages => _images.Length > 0;
 
     public void Clear()
     {
