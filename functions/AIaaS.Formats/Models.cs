@@ -183,3 +183,14 @@ public sealed record TrainParameters
 
     public int? DatasetVersion { get; init; }
 }
+
+/// <summary>
+/// <c>background.json</c>: rows that predictions are explained against, in the form of a prediction request:
+/// <c>{"columns":[…],"rows":[[…],…]}</c>. Training leaves some of its own rows.
+/// </summary>
+public static class BackgroundSample
+{
+    public const string FileName = "background.json";
+
+    public const int MostRows = 100;
+}

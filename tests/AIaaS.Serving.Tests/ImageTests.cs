@@ -20,6 +20,9 @@ public sealed class ImageTests : IAsyncLifetime
         "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQH/wAARCAAIABADAREAAhEA" +
         "AxEA/8QAHwAAAAAMAAAAAAAAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAwDAQACAAMAAD8AUKVgnYgAB//Z";
 
+    /// <summary>Made by cjpeg of the same 24 × 24 pixels.</summary>
+    private static readonly string[] Samples = ["progressive.jpg", "restarts.jpg", "grey.jpg"];
+
     private static readonly byte[] GraphFile = MeanColour();
     private PredictionClient _client = null!;
 
@@ -43,6 +46,13 @@ public sealed class ImageTests : IAsyncLifetime
 
     [Fact]
     public async Task A_jpeg_is_decoded_to_red_green_and_blue() => AssertColour(await SendAsync(Convert.FromBase64String(Jpeg)), 200, 100, 50, tolerance: 0.05);
+
+    [Fact]
+    public async Task Usual_kinds_of_jpeg_are_decoded()
+    {
+        foreach (var sample in Samples)
+            Assert.Equal(3, (await SendAsync(Sample(sample))).GetProperty("colour").GetArrayLength());
+    }
 
     [Fact]
     public async Task Images_of_other_sizes_go_in_one_request_as_base64()
@@ -103,11 +113,11 @@ public sealed class ImageTests : IAsyncLifetime
     {
         var cases = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 30_000 : 1_500;
         var random = new Random(seed);
-        byte[][] seeds = [Png.Of(16, 16, (x, y) => ((byte)(x * 9), (byte)(y * 9), 7)), Convert.FromBase64String(Jpeg)];
+        byte[][] seeds = [Png.Of(16, 16, (x, y) => ((byte)(x * 9), (byte)(y * 9), 7)), Convert.FromBase64String(Jpeg), .. Samples.Select(Sample)];
         var (predicted, refused) = (0, 0);
         for (var i = 0; i < cases; i++)
         {
-            var file = (byte[])seeds[random.Next(2)].Clone();
+            var file = (byte[])seeds[random.Next(seeds.Length)].Clone();
             for (var edits = 1 + random.Next(4); edits > 0; edits--)
                 file[random.Next(file.Length)] = (byte)random.Next(256);
             try
@@ -124,6 +134,8 @@ public sealed class ImageTests : IAsyncLifetime
 
         Assert.True(predicted > 10 && refused > cases / 20, $"{predicted} predicted, {refused} refused");
     }
+
+    private static byte[] Sample(string file) => File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Images", file));
 
     private static void AssertColour(JsonElement row, double red, double green, double blue, double tolerance)
     {

@@ -40,7 +40,7 @@ public sealed partial class PipelineStages(
     private static readonly string[] PreparedFiles =
         [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
 
-    private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName];
+    private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName, BackgroundSample.FileName];
 
     /// <summary>Reads, cleans and profiles the data set as a new version, and settles what the pipeline is to do with it.</summary>
     public Task<StageOutcome> PrepareAsync(RunReference reference, CancellationToken cancellationToken)

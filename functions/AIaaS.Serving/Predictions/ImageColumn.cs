@@ -41,6 +41,8 @@ internal sealed class ImageColumn(FeaturePlan plan) : InputColumn(plan)
 
     public override void Append(InputColumn source, int rows, int row) => Array.Copy(((ImageColumn)source)._images, 0, _images, row, rows);
 
+    public override void Copy(InputColumn source, int from, int row) => _images[row] = ((ImageColumn)source)._images[from];
+
     public override OrtValue CreateValue(int first, int rows)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(rows, 1);

@@ -103,6 +103,22 @@ internal sealed class RowBuffer
         Rows += source.Rows;
     }
 
+    /// <summary>Adds a row of which some features are one row's, and the others another's.</summary>
+    /// <param name="ours">A row of a buffer for the same model.</param>
+    /// <param name="others">Another one.</param>
+    /// <param name="isOurs">For each feature.</param>
+    public void AddMixed((RowBuffer Rows, int Row) ours, (RowBuffer Rows, int Row) others, ReadOnlySpan<bool> isOurs)
+    {
+        BeginRow();
+        for (var i = 0; i < Columns.Length; i++)
+        {
+            var (rows, row) = isOurs[i] ? ours : others;
+            Columns[i].Copy(rows.Columns[i], row, Rows);
+        }
+
+        Rows++;
+    }
+
     /// <summary>Makes tensors over some rows; to be disposed, and made anew when <see cref="Generation"/> has changed.</summary>
     public OrtValue[] CreateValues(int first, int rows)
     {
