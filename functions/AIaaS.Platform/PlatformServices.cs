@@ -10,6 +10,7 @@ using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -47,11 +48,21 @@ public static class PlatformServices
         services.AddSingleton<EndpointDirectory>();
         services.AddSingleton<EndpointService>();
 
-        services.AddSingleton(new ModelServerOptions { MemoryBudgetBytes = options.ModelMemoryBytes });
+        services.AddMetrics();
+        services.AddSingleton<ServingMetrics>();
+        services.AddSingleton(new ModelServerOptions { MemoryBudgetBytes = options.ModelMemoryBytes, Batching = options.Batching });
+        if (options.ModelCacheBytes > 0)
+        {
+            services.AddSingleton(options.ModelCache);
+            services.AddSingleton<ModelDiskCache>();
+        }
+
         services.AddSingleton<IModelSource, RegistryModelSource>();
         services.AddSingleton<ModelServer>();
         services.AddSingleton<Predictor>();
         services.AddSingleton<ModelHost>();
+        services.AddSingleton<PredictionAdmission>();
+        services.AddSingleton<ResponseCache>();
         services.AddSingleton<PredictionService>();
         return services;
     }

@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace AIaaS.Functions.Models;
 
-/// <summary>The body of an import: the ONNX file, or a form with the parts <c>model</c> and <c>signature</c>.</summary>
+/// <summary>The body of an import: the ONNX file, or a form with the parts <c>model</c>, <c>signature</c> and <c>background</c>.</summary>
 internal static class ImportedModelBody
 {
-    private const int LargestSignature = 4 << 20;
+    private const int LargestPart = 4 << 20;
     private const int MostParts = 8;
 
     /// <exception cref="ProblemException">It is neither.</exception>
@@ -34,7 +34,7 @@ internal static class ImportedModelBody
         request.HttpContext.Features.Set<IFormFeature>(new FormFeature(request, new FormOptions
         {
             MultipartBodyLengthLimit = largest,
-            ValueLengthLimit = LargestSignature,
+            ValueLengthLimit = LargestPart,
             ValueCountLimit = MostParts,
         }));
         IFormCollection form;
@@ -49,25 +49,25 @@ internal static class ImportedModelBody
 
         var model = form.Files.GetFile("model")
             ?? throw new ProblemException(Problem.MalformedBody, "The form has no file 'model'. Send the ONNX file as that part.") { Field = "model" };
-        var unknown = form.Keys.Concat(form.Files.Select(file => file.Name)).FirstOrDefault(name => name is not ("model" or "signature"));
+        var unknown = form.Keys.Concat(form.Files.Select(file => file.Name)).FirstOrDefault(name => name is not ("model" or "signature" or "background"));
         if (unknown is not null)
         {
-            throw new ProblemException(Problem.InvalidValue, "The form has a part that is neither 'model' nor 'signature'.");
+            throw new ProblemException(Problem.InvalidValue, "The form has a part that is none of 'model', 'signature' and 'background'.");
         }
 
-        return new ImportedModel(await ReadAsync(model, request.Aborted()), await ReadSignatureAsync(form, request.Aborted()));
+        return new ImportedModel(await ReadAsync(model, request.Aborted()), await ReadPartAsync(form, "signature", request.Aborted()), await ReadPartAsync(form, "background", request.Aborted()));
     }
 
-    private static async Task<byte[]?> ReadSignatureAsync(IFormCollection form, CancellationToken cancellationToken)
+    private static async Task<byte[]?> ReadPartAsync(IFormCollection form, string part, CancellationToken cancellationToken)
     {
-        if (form.Files.GetFile("signature") is { } file)
+        if (form.Files.GetFile(part) is { } file)
         {
-            return file.Length <= LargestSignature
+            return file.Length <= LargestPart
                 ? await ReadAsync(file, cancellationToken)
-                : throw new ProblemException(Problem.InvalidValue, $"The signature may have at most {LargestSignature} bytes.") { Field = "signature" };
+                : throw new ProblemException(Problem.InvalidValue, $"The part '{part}' may have at most {LargestPart} bytes.") { Field = part };
         }
 
-        return form.TryGetValue("signature", out var text) ? System.Text.Encoding.UTF8.GetBytes(text.ToString()) : null;
+        return form.TryGetValue(part, out var text) ? System.Text.Encoding.UTF8.GetBytes(text.ToString()) : null;
     }
 
     private static async Task<byte[]> ReadAsync(IFormFile file, CancellationToken cancellationToken)

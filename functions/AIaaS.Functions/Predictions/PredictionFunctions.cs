@@ -8,12 +8,11 @@ using AIaaS.Platform.Security;
 using AIaaS.Serving.Predictions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.Net.Http.Headers;
 
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Predictions of endpoints.</summary>
-public sealed class PredictionFunctions(PredictionService predictions)
+public sealed class PredictionFunctions(PredictionService predictions, TimeProvider time)
 {
     private const long LargestRequest = 16 << 20;
 
@@ -25,9 +24,15 @@ public sealed class PredictionFunctions(PredictionService predictions)
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
         string endpoint)
     {
-        var format = FormatOf(request);
         Names.Require(endpoint, "endpoint");
+        if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
+        {
+            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true);
+        }
+
+        var format = RowFormats.Of(request);
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
+        using var deadline = RequestDeadline.Of(request, time);
         var read = await request.BodyReader.ReadAsync(request.Aborted());
         while (!read.IsCompleted)
         {
@@ -39,7 +44,11 @@ public sealed class PredictionFunctions(PredictionService predictions)
         try
         {
             summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted(), format);
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token, format);
+        }
+        catch (OperationCanceledException) when (deadline.IsOver)
+        {
+            throw deadline.Expired();
         }
         finally
         {
@@ -49,33 +58,25 @@ public sealed class PredictionFunctions(PredictionService predictions)
 
         response.ContentType = "application/json";
         response.Headers["Server-Timing"] = Timing(summary);
+        if (response.BodyWriter.CanGetUnflushedBytes)
+        {
+            // Known whole before it is sent, it needs no chunks.
+            response.ContentLength = response.BodyWriter.UnflushedBytes;
+        }
+
         await response.BodyWriter.FlushAsync(request.Aborted());
         return Results.Empty;
     }
 
-    private static RowFormat FormatOf(HttpRequest request)
-    {
-        if (request.ContentType is null || request.HasJsonContentType())
-        {
-            return RowFormat.Json;
-        }
+    [Function("ExplainPredictions")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public Task<IResult> ExplainAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
+        string endpoint)
+        => ExplanationRequest.AnswerAsync(request, Names.Require(endpoint, "endpoint"), predictions, withPredictions: false);
 
-        _ = MediaTypeHeaderValue.TryParse(request.ContentType, out var type);
-        var format = type?.MediaType.ToString().ToLowerInvariant() switch
-        {
-            "text/csv" => RowFormat.Csv,
-            "text/plain" => RowFormat.Text,
-            "image/jpeg" or "image/png" => RowFormat.Image,
-            _ => throw new ProblemException(
-                Problem.UnsupportedMediaType,
-                "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}, or as text/csv; a text as text/plain; an image as image/jpeg or image/png."),
-        };
-        return format == RowFormat.Image || type!.Charset is not { Length: > 0 } charset || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
-            ? format
-            : throw new ProblemException(Problem.UnsupportedMediaType, "Send the body in UTF-8.");
-    }
-
-    private static string Timing(PredictionSummary summary) => string.Create(
+    private static string Timing(in PredictionSummary summary) => summary.Repeated ? "cache" : string.Create(
         CultureInfo.InvariantCulture,
-        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
+        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, queue;dur={summary.Queue.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
 }

@@ -12,7 +12,8 @@ namespace AIaaS.Platform.Models;
 /// <summary>A model that was made elsewhere.</summary>
 /// <param name="File">The ONNX file.</param>
 /// <param name="Signature"><c>signature.json</c> as its owner wrote it; null to make one of the graph.</param>
-public sealed record ImportedModel(byte[] File, byte[]? Signature);
+/// <param name="Background">Rows as <see cref="BackgroundSample"/> has them; null for none, and no explanations.</param>
+public sealed record ImportedModel(byte[] File, byte[]? Signature, byte[]? Background = null);
 
 /// <summary>Takes ONNX files that were made elsewhere into the registry, once they are known to load and run.</summary>
 public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempotency, ModelServerOptions options, TimeProvider time) : IDisposable
@@ -38,12 +39,12 @@ public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempo
         }
 
         var given = imported.Signature is { } text ? JsonBody.Parse<ModelSignature>(text) : null;
-        var signature = await ExamineAsync(model, imported.File, given, cancellationToken);
+        var signature = await ExamineAsync(model, imported, given, cancellationToken);
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(imported.File));
         var version = await registry.AllocateAsync(tenant, model, cancellationToken);
         if (idempotencyKey is not null)
         {
-            var digest = imported.Signature is null ? sha256 : $"{sha256}-{Convert.ToHexStringLower(SHA256.HashData(imported.Signature))}";
+            var digest = string.Join('-', new[] { imported.File, imported.Signature ?? [], imported.Background ?? [] }.Select(part => Convert.ToHexStringLower(SHA256.HashData(part))));
             var claim = await idempotency.ClaimAsync(
                 tenant, $"import-model/{model}", idempotencyKey, digest, version.ToString(CultureInfo.InvariantCulture), cancellationToken);
             version = int.Parse(claim.Resource, CultureInfo.InvariantCulture);
@@ -59,21 +60,27 @@ public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempo
             Trained = now,
             Notes = ["Imported as an ONNX file; how it was trained is not known here.", .. signature.Inputs.Count == 0 ? ["It takes tensors only."] : Array.Empty<string>()],
         };
+        var files = new Dictionary<string, byte[]>
+        {
+            [ModelVersion.ContentFile] = imported.File,
+            [ModelSignature.FileName] = JsonSerializer.SerializeToUtf8Bytes(signature, JsonDefaults.Indented),
+            [ModelCard.FileName] = JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Indented),
+        };
+        if (imported.Background is { } background)
+        {
+            files.Add(BackgroundSample.FileName, background);
+        }
+
         return await registry.RegisterAsync(
             tenant,
             new ModelVersion { Model = model, Version = version, Created = now, Task = signature.Task, Sha256 = sha256, Bytes = imported.File.Length },
-            new Dictionary<string, byte[]>
-            {
-                [ModelVersion.ContentFile] = imported.File,
-                [ModelSignature.FileName] = JsonSerializer.SerializeToUtf8Bytes(signature, JsonDefaults.Indented),
-                [ModelCard.FileName] = JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Indented),
-            },
+            files,
             cancellationToken);
     }
 
     public void Dispose() => _examinations.Dispose();
 
-    private async Task<ModelSignature> ExamineAsync(string model, byte[] file, ModelSignature? given, CancellationToken cancellationToken)
+    private async Task<ModelSignature> ExamineAsync(string model, ImportedModel imported, ModelSignature? given, CancellationToken cancellationToken)
     {
         await _examinations.WaitAsync(cancellationToken);
         try
@@ -82,7 +89,7 @@ public sealed class ModelImporter(ModelRegistry registry, IdempotencyKeys idempo
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                return await Task.Run(() => ModelImport.ExamineAsync(model, file, given, options, time, either.Token), either.Token);
+                return await Task.Run(() => ModelImport.ExamineAsync(model, imported.File, given, options, time, either.Token, imported.Background), either.Token);
             }
             catch (ModelLoadException refusal)
             {

@@ -51,6 +51,22 @@ public sealed class ModelRegistry(Catalog catalog, IObjectStore store, TimeProvi
             ?? throw new ProblemException(Problem.NotFound, $"Version {version} of the model '{model}' has no {file}.");
     }
 
+    /// <summary>Reads a small file of a version.</summary>
+    /// <returns>Null where it has none.</returns>
+    internal async Task<byte[]?> FindFileAsync(string tenant, string model, int version, string file, CancellationToken cancellationToken)
+    {
+        await GetVersionAsync(tenant, model, version, cancellationToken);
+        await using var content = await store.OpenReadAsync(ModelVersion.FileOf(tenant, model, version, file), range: null, cancellationToken);
+        if (content is null)
+        {
+            return null;
+        }
+
+        using var buffer = new MemoryStream();
+        await content.Stream.CopyToAsync(buffer, cancellationToken);
+        return buffer.ToArray();
+    }
+
     /// <summary>Takes a number for a new version; it stays unused if the version is never registered.</summary>
     internal async Task<int> AllocateAsync(string tenant, string model, CancellationToken cancellationToken)
     {

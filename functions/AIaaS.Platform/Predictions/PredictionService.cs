@@ -3,13 +3,23 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
+using AIaaS.Serving.Batching;
+using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Predictions;
 
 /// <summary>Answers predictions of endpoints.</summary>
-public sealed partial class PredictionService(EndpointDirectory endpoints, ModelHost models, Predictor predictor, ILogger<PredictionService> logger)
+public sealed partial class PredictionService(
+    EndpointDirectory endpoints,
+    ModelHost models,
+    Predictor predictor,
+    PredictionAdmission admission,
+    ResponseCache responses,
+    ServingMetrics metrics,
+    ILogger<PredictionService> logger)
 {
     // Coprime to 100, so that a hundred requests in a row take each position once and shares are met exactly.
     private const uint Stride = 61;
@@ -23,49 +33,105 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
     /// <param name="body">The whole body.</param>
     /// <param name="response">Written to only once all predictions are made.</param>
     /// <param name="requestId">Given back in the answer.</param>
-    /// <param name="cancellationToken">Ends the run of the model.</param>
+    /// <param name="timeout">What the request has left until its deadline, at which the token ends; null for none.</param>
+    /// <param name="cancellationToken">Takes the request out of the queue, or ends the run of the model.</param>
     /// <param name="format">How the body is written.</param>
-    /// <exception cref="ProblemException">There is no such endpoint, the request is not acceptable, or the model failed.</exception>
+    /// <exception cref="ProblemException">There is no such endpoint, no room for the request, it is not acceptable, or the model failed.</exception>
     public async ValueTask<PredictionSummary> PredictAsync(
         string tenant,
         string endpoint,
         ReadOnlySequence<byte> body,
         IBufferWriter<byte> response,
         string requestId,
+        TimeSpan? timeout,
         CancellationToken cancellationToken,
         RowFormat format = RowFormat.Json)
     {
+        using var admitted = admission.Enter(tenant);
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
         var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
-        using var lease = await models.AcquireAsync(tenant, found.Model, version, cancellationToken);
-        var context = new PredictionContext(requestId, found.Model, version)
+        var context = ContextOf(found, version, requestId, timeout, format);
+        return found.ResponseCacheSeconds is { } seconds
+            ? await PredictOrRepeatAsync(tenant, endpoint, body, response, context, TimeSpan.FromSeconds(seconds), cancellationToken)
+            : await PredictAsync(tenant, endpoint, body, response, context, cancellationToken);
+    }
+
+    private async ValueTask<PredictionSummary> PredictOrRepeatAsync(
+        string tenant,
+        string endpoint,
+        ReadOnlySequence<byte> body,
+        IBufferWriter<byte> response,
+        PredictionContext context,
+        TimeSpan timeToLive,
+        CancellationToken cancellationToken)
+    {
+        var key = ResponseCache.KeyOf(tenant, context, body);
+        if (responses.TryWrite(key, response, context.RequestId) is { } rows)
         {
-            UnknownFeatures = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse,
-            NonFinite = found.NonFinite is NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
-            Format = format,
-        };
+            return new PredictionSummary(rows, default, default, default, default) { Repeated = true };
+        }
+
+        var answer = new ArrayBufferWriter<byte>(1024);
+        var summary = await PredictAsync(tenant, endpoint, body, answer, context, cancellationToken);
+        responses.Add(key, answer.WrittenSpan, summary.Rows, timeToLive);
+        response.Write(answer.WrittenSpan);
+        return summary;
+    }
+
+    private async ValueTask<PredictionSummary> PredictAsync(
+        string tenant, string endpoint, ReadOnlySequence<byte> body, IBufferWriter<byte> response, PredictionContext context, CancellationToken cancellationToken)
+    {
+        var (model, version) = (context.ModelName, context.ModelVersion);
+        using var lease = await models.AcquireAsync(tenant, model, version, cancellationToken);
         try
         {
             return await predictor.PredictAsync(lease, body, response, context, cancellationToken);
         }
-        catch (PredictionRequestException refusal)
+        catch (Exception e) when (IsRefusal(e))
         {
-            throw new ProblemException(
-                refusal.Error switch
+            throw RefusalOf(e, tenant, endpoint, context);
+        }
+    }
+
+    private static PredictionContext ContextOf(Endpoint endpoint, int version, string requestId, TimeSpan? timeout, RowFormat format)
+        => new(requestId, endpoint.Model, version)
+        {
+            UnknownFeatures = endpoint.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse,
+            NonFinite = endpoint.NonFinite is NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+            Format = format,
+            Timeout = timeout,
+        };
+
+    private static bool IsRefusal(Exception exception)
+        => exception is PredictionRequestException or PredictionOverloadException or ModelBrokenException or PredictionFailedException;
+
+    private ProblemException RefusalOf(Exception exception, string tenant, string endpoint, in PredictionContext context)
+    {
+        var (model, version) = (context.ModelName, context.ModelVersion);
+        switch (exception)
+        {
+            case PredictionRequestException refusal:
+                var problem = refusal.Error switch
                 {
                     PredictionError.MalformedRequest => Problem.MalformedBody,
                     PredictionError.WrongForm => Problem.UnsupportedMediaType,
                     _ => Problem.InvalidValue,
-                }, refusal.Message)
-            {
-                Field = refusal.Feature,
-            };
-        }
-        catch (PredictionFailedException failure)
-        {
-            LogFailed(failure, tenant, endpoint, found.Model, version);
-            throw new ProblemException(Problem.Internal, $"The model '{found.Model}' version {version} failed on these rows. Try others, or deploy another version.");
+                };
+                return new ProblemException(problem, refusal.Message) { Field = refusal.Feature };
+            case PredictionOverloadException overload:
+                metrics.AddRefusal("model");
+                return new ProblemException(Problem.TooManyRequests, overload.Message) { RetryAfter = overload.RetryAfter };
+            case ModelBrokenException broken:
+                metrics.AddRefusal("circuit");
+                return new ProblemException(
+                    Problem.Unavailable, $"The model '{model}' version {version} failed on most of its latest requests and rests for a while. Try again, or deploy another version.")
+                {
+                    RetryAfter = broken.RetryAfter,
+                };
+            default:
+                LogFailed(exception, tenant, endpoint, model, version);
+                return new ProblemException(Problem.Internal, $"The model '{model}' version {version} failed on these rows. Try others, or deploy another version.");
         }
     }
 

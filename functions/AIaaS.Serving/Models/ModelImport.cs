@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
+using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Models;
@@ -18,10 +19,11 @@ public static class ModelImport
     /// <param name="options">Of the server that is to serve it.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the load and the run, which a hostile graph may never do by itself.</param>
+    /// <param name="background">Its <see cref="BackgroundSample"/>; null for none.</param>
     /// <returns>The signature it can be served by.</returns>
     /// <exception cref="ModelLoadException">It cannot be served; the reason is for the importer.</exception>
     public static async Task<ModelSignature> ExamineAsync(
-        string name, byte[] file, ModelSignature? given, ModelServerOptions options, TimeProvider timeProvider, CancellationToken cancellationToken)
+        string name, byte[] file, ModelSignature? given, ModelServerOptions options, TimeProvider timeProvider, CancellationToken cancellationToken, byte[]? background = null)
     {
         var reference = new ModelReference(name, 1, Convert.ToHexStringLower(SHA256.HashData(file)));
         var environment = new ModelEnvironment(options.MemoryBudgetBytes, options.Batching, DiskCache: null, Metrics: null, timeProvider);
@@ -52,7 +54,32 @@ public static class ModelImport
         async Task TryAsync(ModelSignature signature)
         {
             var model = await LoadedModel.LoadAsync(new MemorySource(signature, file), reference, environment, cancellationToken);
-            model.Release();
+            try
+            {
+                if (background is not null)
+                    Check(model, background);
+            }
+            finally
+            {
+                model.Release();
+            }
+        }
+    }
+
+    private static void Check(LoadedModel model, byte[] background)
+    {
+        try
+        {
+            var workspace = model.RentWorkspace();
+            workspace.Parse(new(background), new PredictionContext("", "", 0, MaxRows: BackgroundSample.MostRows));
+            var rows = workspace.Rows.Rows;
+            model.ReturnWorkspace(workspace);
+            if (rows == 0)
+                throw new ModelLoadException(model.Reference, "its background sample has no rows.");
+        }
+        catch (PredictionRequestException e)
+        {
+            throw new ModelLoadException(model.Reference, $"its background sample does not fit it: {e.Message}", e);
         }
     }
 

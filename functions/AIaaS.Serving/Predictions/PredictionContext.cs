@@ -61,4 +61,8 @@ public readonly record struct PredictionContext(
 /// <param name="Queue">Waiting for the model's other requests.</param>
 /// <param name="Run">Running the model, with the rows of other requests where they shared a run.</param>
 /// <param name="Write">Writing the answer.</param>
-public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Queue, TimeSpan Run, TimeSpan Write);
+public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Queue, TimeSpan Run, TimeSpan Write)
+{
+    /// <summary>Whether it is the answer to an earlier request with the same content.</summary>
+    public bool Repeated { get; init; }
+}
