@@ -40,7 +40,7 @@ public sealed partial class PipelineStages(
     private static readonly string[] PreparedFiles =
         [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
 
-    private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName, BackgroundSample.FileName];
+    private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName];
 
     /// <summary>Reads, cleans and profiles the data set as a new version, and settles what the pipeline is to do with it.</summary>
     public Task<StageOutcome> PrepareAsync(RunReference reference, CancellationToken cancellationToken)
@@ -177,6 +177,8 @@ public sealed partial class PipelineStages(
             var result = await ReadJsonAsync<JobResult>(outputs with { Name = outputs.Name + JobResult.FileName }, token);
             var files = ModelFiles.Select(file => result.Artifacts.SingleOrDefault(artifact => artifact.Path == file)
                 ?? throw new InvalidDataException($"The training job's result lists no {file}.")).ToList();
+            // Predictions of a model without one cannot be explained; it serves all the same.
+            files.AddRange(result.Artifacts.Where(artifact => artifact.Path == BackgroundSample.FileName));
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             await registry.RegisterAsync(
                 reference.Tenant,
