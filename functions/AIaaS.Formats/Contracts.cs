@@ -65,8 +65,8 @@ public sealed record ContractViolation(ContractBreach Breach, Severity Severity,
 /// <summary>How far a column's distribution is from that of the version before.</summary>
 /// <param name="Column">The column.</param>
 /// <param name="Psi">Population stability index over the bins or top values of the baseline's profile; missing is a bin of its own.</param>
-/// <param name="Ks">Kolmogorov-Smirnov distance, 0 to 1; null where the column is no number or time.</param>
-/// <param name="Drifted">Whether a threshold is passed.</param>
+/// <param name="Ks">Kolmogorov-Smirnov distance, 0 to 1; null where the column is no number or time, or is a key.</param>
+/// <param name="Drifted">Whether a threshold is passed, and by more than chance explains; never for times, which move on by themselves.</param>
 public sealed record ColumnDrift(string Column, double Psi, double? Ks, bool Drifted);
 
 /// <summary>How the rows that a version adds look in the light of the version before.</summary>

@@ -23,6 +23,16 @@ internal static unsafe partial class NativeMethods
         private readonly nint _internalData;
     }
 
+    /// <summary><c>duckdb_query_progress_type</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal readonly struct QueryProgress
+    {
+        /// <summary>0 to 100; -1 where DuckDB cannot tell.</summary>
+        public readonly double Percentage;
+        public readonly ulong RowsProcessed;
+        public readonly ulong TotalRows;
+    }
+
     // A module initializer, because a static constructor on this class would make every call check whether it ran.
 #pragma warning disable CA2255 // The resolver must be set before the first call, whoever makes it.
     [ModuleInitializer]
@@ -57,6 +67,9 @@ internal static unsafe partial class NativeMethods
     internal static partial void duckdb_interrupt(ConnectionHandle connection);
 
     [LibraryImport(Library)]
+    internal static partial QueryProgress duckdb_query_progress(ConnectionHandle connection);
+
+    [LibraryImport(Library)]
     internal static partial void duckdb_free(nint pointer);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
@@ -82,6 +95,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int duckdb_bind_varchar_length(StatementHandle statement, ulong index, byte* value, ulong length);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_bind_blob(StatementHandle statement, ulong index, byte* data, ulong length);
 
     [LibraryImport(Library)]
     internal static partial int duckdb_bind_null(StatementHandle statement, ulong index);

@@ -169,7 +169,8 @@ internal static class PoisoningCheck
 
     private static LearningTask Task(PreparationContext context, DataProfile profile, CommonColumn label)
     {
-        LearningTask task = context.Parameters.Task ?? profile.Target?.Task ?? TargetInference.TaskOf(profile.Columns[label.Index]);
+        ColumnProfile about = profile.Columns[label.Index];
+        LearningTask task = context.Parameters.Task ?? (profile.Target is { } target && target.Name == about.Name ? target.Task : TargetInference.TaskOf(about));
         return label.Type == "VARCHAR" ? LearningTask.Classification : task;
     }
 

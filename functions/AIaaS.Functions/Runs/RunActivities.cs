@@ -19,6 +19,10 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
 {
     public const string BeginRun = nameof(BeginRun);
     public const string PrepareDataset = nameof(PrepareDataset);
+    public const string SubmitPreparation = nameof(SubmitPreparation);
+    public const string GetPreparation = nameof(GetPreparation);
+    public const string CancelPreparation = nameof(CancelPreparation);
+    public const string FinishPreparation = nameof(FinishPreparation);
     public const string SubmitTraining = nameof(SubmitTraining);
     public const string GetTraining = nameof(GetTraining);
     public const string CancelTraining = nameof(CancelTraining);
@@ -34,6 +38,22 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
     [Function(PrepareDataset)]
     public Task<StageOutcome> PrepareAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
         => stages.PrepareAsync(reference, cancellationToken);
+
+    [Function(SubmitPreparation)]
+    public Task<StageOutcome> SubmitPreparationAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)
+        => stages.SubmitPreparationAsync(attempt, cancellationToken);
+
+    [Function(GetPreparation)]
+    public Task<TrainingJobStatus> GetPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.GetPreparationAsync(reference, cancellationToken);
+
+    [Function(CancelPreparation)]
+    public Task CancelPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.CancelPreparationAsync(reference, cancellationToken);
+
+    [Function(FinishPreparation)]
+    public Task<StageOutcome> FinishPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.FinishPreparationAsync(reference, cancellationToken);
 
     [Function(SubmitTraining)]
     public Task<StageOutcome> SubmitTrainingAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)

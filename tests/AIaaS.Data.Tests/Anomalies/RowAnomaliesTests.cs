@@ -151,6 +151,7 @@ public sealed class RowAnomaliesTests : IDisposable
         {
             Connection = _connection,
             Parameters = new PrepareParameters(),
+            Sources = [],
             Quarantine = _quarantine,
             WorkFolder = _folder.Path,
             CancellationToken = CancellationToken.None,

@@ -316,6 +316,7 @@ public sealed class PoisoningCheckTests : IDisposable
             {
                 Connection = connection,
                 Parameters = parameters,
+                Sources = [],
                 Quarantine = quarantine,
                 WorkFolder = _folder.Path,
                 Baseline = baseline,

@@ -6,6 +6,7 @@ using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Moq;
 
 namespace AIaaS.Functions.Tests.Runs;
@@ -70,7 +71,9 @@ public sealed class RunActivitiesTests : IDisposable
     private async Task RequestAsync()
     {
         using var table = new MemoryStream("a,b\n1,2\n"u8.ToArray());
-        await new DatasetService(_catalog, _store, TimeProvider.System)
+        var housekeeping = new DatasetHousekeeping(
+            _catalog, _store, new DatasetContracts(_catalog, TimeProvider.System), TimeProvider.System, NullLogger<DatasetHousekeeping>.Instance);
+        await new DatasetService(_catalog, _store, housekeeping, TimeProvider.System)
             .UploadAsync(Reference.Tenant, "penguins", "penguins.csv", table, append: false, conditions: default, default);
         await _runs.RequestAsync(Reference.Tenant, "penguins", "penguins", Reference.Run, "a test", default);
     }
