@@ -53,6 +53,7 @@ public static class PlatformServices
         services.AddSingleton<RunViews>();
         services.AddSingleton<PipelineStages>();
         services.AddSingleton<ModelRegistry>();
+        services.AddSingleton<ModelImporter>();
         services.AddSingleton<EndpointDirectory>();
         services.AddSingleton<EndpointService>();
 

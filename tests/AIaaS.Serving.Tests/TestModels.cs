@@ -5,10 +5,17 @@ using AIaaS.Serving.Models;
 
 namespace AIaaS.Serving.Tests;
 
-/// <summary>An ONNX file of <c>Models/make_models.py</c> and its signature.</summary>
+/// <summary>An ONNX file and its signature.</summary>
+/// <param name="File">Its name among those of <c>Models/make_models.py</c>.</param>
+/// <param name="Signature">What it takes and gives.</param>
 internal sealed record TestModel(string File, ModelSignature Signature)
 {
-    public byte[] Read() => System.IO.File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Models", File + ".onnx"));
+    private readonly byte[]? _content;
+
+    public TestModel(byte[] content, ModelSignature signature)
+        : this("made", signature) => _content = content;
+
+    public byte[] Read() => _content ?? System.IO.File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Models", File + ".onnx"));
 }
 
 internal static class TestModels

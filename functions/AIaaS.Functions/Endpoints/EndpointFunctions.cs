@@ -14,12 +14,13 @@ public sealed record EndpointView(
     string Model,
     IReadOnlyList<TrafficShare> Traffic,
     UnknownFeatures UnknownFeatures,
+    NonFinite NonFinite,
     int? ResponseCacheSeconds,
     DateTimeOffset Created,
     DateTimeOffset Updated)
 {
     internal static EndpointView Of(Platform.Endpoints.Endpoint endpoint)
-        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.ResponseCacheSeconds, endpoint.Created, endpoint.Updated);
+        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.NonFinite, endpoint.ResponseCacheSeconds, endpoint.Created, endpoint.Updated);
 }
 
 /// <summary>Endpoints: the names that predictions are asked of.</summary>

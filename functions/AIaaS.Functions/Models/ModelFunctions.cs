@@ -1,3 +1,4 @@
+using System.Globalization;
 using AIaaS.Formats;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
@@ -18,9 +19,48 @@ public sealed record ModelView(
         => new(model.Name, model.Created, model.Updated, model.Aliases, versions);
 }
 
+/// <summary>Which version an alias is to point to.</summary>
+public sealed record AliasDefinition(int Version);
+
 /// <summary>Models and their versions.</summary>
-public sealed class ModelFunctions(ModelRegistry registry)
+public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importer)
 {
+    // What the Azure host lets through at most.
+    private const long LargestModel = 100 << 20;
+
+    /// <summary>Takes an ONNX file as a new version of a model, which is made if need be.</summary>
+    [Function("ImportModelVersion")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
+    public async Task<IResult> ImportAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,
+        string model)
+    {
+        Names.Require(model, "model");
+        var idempotencyKey = request.ReadIdempotencyKey();
+        var imported = await ImportedModelBody.ReadAsync(request, LargestModel);
+        var document = await importer.ImportAsync(request.Tenant(), model, imported, idempotencyKey, request.Aborted());
+        var version = document.Value;
+        return Reply.Created(
+            string.Create(CultureInfo.InvariantCulture, $"/api/v1/models/{version.Model}/versions/{version.Version}"), version, document.ETag);
+    }
+
+    /// <summary>Points an alias of a model to one of its versions.</summary>
+    [Function("PutModelAlias")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> PutAliasAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/models/{model}/aliases/{alias}")] HttpRequest request,
+        string model,
+        string alias)
+    {
+        Names.Require(model, "model");
+        Names.Require(alias, "alias");
+        var definition = await request.ReadJsonAsync<AliasDefinition>(request.Aborted());
+        var (document, created) = await registry.PutAliasAsync(
+            request.Tenant(), model, alias, definition.Version, request.ReadWriteConditions(), request.Aborted());
+        return Reply.Put(document.ETag, created, ModelView.Of(document.Value, versions: null));
+    }
+
     /// <summary>Lists models, without their versions.</summary>
     [Function("ListModels")]
     [RequiresRole(Role.Reader)]

@@ -31,17 +31,18 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
         string endpoint)
     {
-        if (request.ContentType is not null && !request.HasJsonContentType())
+        Names.Require(endpoint, "endpoint");
+        if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
         {
-            throw new ProblemException(Problem.UnsupportedMediaType, "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}.");
+            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true);
         }
 
-        Names.Require(endpoint, "endpoint");
         if (request.PrefersAsync())
         {
             return await PredictLaterAsync(request, endpoint);
         }
 
+        var format = RowFormats.Of(request);
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
         using var deadline = RequestDeadline.Of(request, time);
         var read = await request.BodyReader.ReadAsync(request.Aborted());
@@ -55,7 +56,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         try
         {
             summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token);
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token, format);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {
@@ -78,6 +79,15 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         await response.BodyWriter.FlushAsync(request.Aborted());
         return Results.Empty;
     }
+
+    /// <summary>Tells how much each feature moves each prediction.</summary>
+    [Function("ExplainPredictions")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public Task<IResult> ExplainAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
+        string endpoint)
+        => ExplanationRequest.AnswerAsync(request, Names.Require(endpoint, "endpoint"), predictions, withPredictions: false);
 
     private async Task<IResult> PredictLaterAsync(HttpRequest request, string endpoint)
     {

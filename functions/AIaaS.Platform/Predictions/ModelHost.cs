@@ -12,7 +12,9 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
 {
     // Versions are immutable, so what was once read of them stays true; the bound is against callers who walk through them all.
     private const int Capacity = 10_000;
+    private const int MostBackgrounds = 100;
     private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), ServedModel> _known = new();
+    private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), byte[]?> _backgrounds = new();
 
     /// <summary>Takes a loaded version for one request; completes synchronously where it is at hand.</summary>
     /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
@@ -31,6 +33,25 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
     /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
     public async Task WarmUpAsync(string tenant, string model, int version, CancellationToken cancellationToken)
         => (await AcquireAsync(tenant, model, version, cancellationToken)).Dispose();
+
+    /// <summary>Reads the rows that a version's predictions are explained against.</summary>
+    /// <returns>Null where it has none.</returns>
+    public async ValueTask<byte[]?> FindBackgroundAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+    {
+        if (_backgrounds.TryGetValue((tenant, model, version), out var known))
+        {
+            return known;
+        }
+
+        var background = await registry.FindFileAsync(tenant, model, version, BackgroundSample.FileName, cancellationToken);
+        if (_backgrounds.Count >= MostBackgrounds)
+        {
+            _backgrounds.Clear();
+        }
+
+        _backgrounds[(tenant, model, version)] = background;
+        return background;
+    }
 
     private async ValueTask<ModelLease> FindAndAcquireAsync(string tenant, string model, int version, CancellationToken cancellationToken)
     {
