@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Serving.Predictions;
+using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Tests;
 
@@ -186,6 +187,30 @@ public class PredictionTests
         await Assert.ThrowsAsync<PredictionFailedException>(() => client.PredictRowsAsync("{\"index\":5}"));
 
         Assert.Equal(7, (await client.PredictRowsAsync("{\"index\":1}"))[0].GetProperty("value").GetDouble());
+    }
+
+    [Fact]
+    public async Task A_lease_runs_the_graph_on_tensors()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Regression);
+        using var length = OrtValue.CreateTensorValueFromMemory([3f, 4f], [2, 1]);
+        using var mass = OrtValue.CreateTensorValueFromMemory([1f, 1f], [2, 1]);
+
+        using var outputs = await client.Lease.RunAsync(["length", "mass"], [length, mass], ["value"], 2, CancellationToken.None);
+
+        Assert.Equal([5.5f, 7.5f], outputs[0].GetTensorDataAsSpan<float>().ToArray());
+    }
+
+    [Fact]
+    public async Task A_model_without_features_takes_tensors_only()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Mean with { Signature = TestModels.Mean.Signature with { Inputs = [] } });
+        using var x = OrtValue.CreateTensorValueFromMemory([1f, 2f], [2, 1]);
+
+        using var outputs = await client.Lease.RunAsync(["x"], [x], ["value"], 1, CancellationToken.None);
+
+        Assert.Equal(1.5f, outputs[0].GetTensorDataAsSpan<float>()[0]);
+        Assert.Equal(PredictionError.NoRows, (await client.RefuseAsync("{}")).Error);
     }
 
     [Fact]

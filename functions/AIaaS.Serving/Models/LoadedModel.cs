@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
 using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
@@ -13,24 +14,26 @@ internal sealed class LoadedModel : IDisposable
 
     private const long FixedBytes = 1 << 20;
 
-    private readonly WorkspacePool _workspaces;
+    private readonly WorkspacePool? _workspaces;
     private readonly SessionOptions _sessionOptions;
-    private readonly InferenceSession _session;
     private int _holders = 1;
 
-    private LoadedModel(ModelReference reference, PredictionPlan plan, InferenceSession session, SessionOptions sessionOptions, long bytes)
+    private LoadedModel(
+        ModelReference reference, ModelSignature signature, PredictionPlan? plan, InferenceSession session, SessionOptions sessionOptions, long bytes)
     {
         Reference = reference;
-        Plan = plan;
+        Signature = signature;
         Bytes = bytes;
-        _session = session;
+        Session = session;
         _sessionOptions = sessionOptions;
-        _workspaces = new(() => new(plan, session));
+        _workspaces = plan is null ? null : new(() => new(plan, session));
     }
 
     public ModelReference Reference { get; }
 
-    public PredictionPlan Plan { get; }
+    public ModelSignature Signature { get; }
+
+    public InferenceSession Session { get; }
 
     /// <summary>What the model counts against the memory budget.</summary>
     public long Bytes { get; }
@@ -55,8 +58,9 @@ internal sealed class LoadedModel : IDisposable
         {
             using (cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), sessionOptions))
                 session = new(file, sessionOptions);
-            var plan = PredictionPlan.Create(reference, content.Signature, session);
-            model = new(reference, plan, session, sessionOptions, Cost(file.Length));
+            // A signature without features is of a model that takes tensors only.
+            var plan = content.Signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, content.Signature, session);
+            model = new(reference, content.Signature, plan, session, sessionOptions, Cost(file.Length));
             model.WarmUp();
             return model;
         }
@@ -79,9 +83,33 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    public PredictionWorkspace RentWorkspace() => _workspaces.Rent();
+    /// <exception cref="PredictionRequestException">The model takes no rows.</exception>
+    public PredictionWorkspace RentWorkspace() => (_workspaces ?? throw new PredictionRequestException(
+        PredictionError.NoRows, "The model has no features by name, so that it takes no rows. Send it tensors by the Open Inference Protocol.")).Rent();
 
-    public void ReturnWorkspace(PredictionWorkspace workspace) => _workspaces.Return(workspace);
+    public void ReturnWorkspace(PredictionWorkspace workspace) => _workspaces!.Return(workspace);
+
+    public ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
+        IReadOnlyCollection<string> inputNames,
+        IReadOnlyCollection<OrtValue> inputs,
+        IReadOnlyCollection<string> outputNames,
+        int rows,
+        CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        using var options = new RunOptions();
+        using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, options);
+        try
+        {
+            return new(Session.Run(options, inputNames, inputs, outputNames));
+        }
+        catch (OnnxRuntimeException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new PredictionFailedException(e.Message, e);
+        }
+    }
 
     /// <summary>Called by those who know that the model is held, by the server or by themselves.</summary>
     public void Retain() => Interlocked.Increment(ref _holders);
@@ -95,8 +123,8 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Only for <see cref="Release"/>: holders release.</summary>
     public void Dispose()
     {
-        _workspaces.Dispose();
-        _session.Dispose();
+        _workspaces?.Dispose();
+        Session.Dispose();
         _sessionOptions.Dispose();
     }
 
@@ -140,6 +168,8 @@ internal sealed class LoadedModel : IDisposable
 
     private void WarmUp()
     {
+        if (_workspaces is null)
+            return;
         var workspace = RentWorkspace();
         try
         {

@@ -1,4 +1,5 @@
 using AIaaS.Formats;
+using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Models;
 
@@ -12,9 +13,30 @@ public sealed class ModelLease : IDisposable
 
     public ModelReference Reference => Model.Reference;
 
-    public ModelSignature Signature => Model.Plan.Signature;
+    public ModelSignature Signature => Model.Signature;
+
+    /// <summary>The graph's inputs by name.</summary>
+    public IReadOnlyDictionary<string, NodeMetadata> Inputs => Model.Session.InputMetadata;
+
+    /// <summary>The graph's outputs by name.</summary>
+    public IReadOnlyDictionary<string, NodeMetadata> Outputs => Model.Session.OutputMetadata;
 
     internal LoadedModel Model => _model ?? throw new ObjectDisposedException(nameof(ModelLease));
+
+    /// <summary>Runs the graph on the caller's own tensors, in turn with the model's other requests.</summary>
+    /// <param name="inputNames">Graph inputs.</param>
+    /// <param name="inputs">One tensor for each, which stay the caller's and must live until the run has ended.</param>
+    /// <param name="outputNames">Graph outputs that are wanted.</param>
+    /// <param name="rows">What the run counts as among others: its first dimension, or 1 where there is none.</param>
+    /// <param name="cancellationToken">Ends the wait and the run.</param>
+    /// <returns>The outputs in the order of their names, to be disposed by the caller.</returns>
+    /// <exception cref="Predictions.PredictionFailedException">The model failed.</exception>
+    public ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
+        IReadOnlyCollection<string> inputNames,
+        IReadOnlyCollection<OrtValue> inputs,
+        IReadOnlyCollection<string> outputNames,
+        int rows,
+        CancellationToken cancellationToken) => Model.RunAsync(inputNames, inputs, outputNames, rows, cancellationToken);
 
     public void Dispose() => Interlocked.Exchange(ref _model, null)?.Release();
 }

@@ -23,6 +23,9 @@ public enum PredictionError
 
     /// <summary>More rows than one request may have.</summary>
     TooManyRows,
+
+    /// <summary>The model takes tensors only.</summary>
+    NoRows,
 }
 
 /// <summary>A request that the caller has to change.</summary>
