@@ -8,6 +8,7 @@ using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using Microsoft.Extensions.DependencyInjection;
@@ -50,7 +51,12 @@ public static class PlatformServices
         services.AddSingleton<IModelSource, RegistryModelSource>();
         services.AddSingleton<ModelServer>();
         services.AddSingleton<Predictor>();
+        services.AddSingleton(new InferenceOptions());
+        services.AddSingleton<InferenceEngine>();
+        services.AddSingleton<InferenceStatistics>();
         services.AddSingleton<ModelHost>();
+        services.AddSingleton<ModelRouter>();
+        services.AddSingleton<InferenceService>();
         services.AddSingleton<PredictionService>();
         return services;
     }

@@ -1,22 +1,15 @@
 using System.Buffers;
-using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
 using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Predictions;
 
 /// <summary>Answers predictions of endpoints.</summary>
-public sealed partial class PredictionService(EndpointDirectory endpoints, ModelHost models, Predictor predictor, ILogger<PredictionService> logger)
+public sealed partial class PredictionService(EndpointDirectory endpoints, ModelRouter router, ModelHost models, Predictor predictor, InferenceStatistics statistics, ILogger<PredictionService> logger)
 {
-    // Coprime to 100, so that a hundred requests in a row take each position once and shares are met exactly.
-    private const uint Stride = 61;
-
-    // Each endpoint counts its own: a shared counter would deal endpoints that are called in turn always the same positions.
-    private readonly ConcurrentDictionary<(string Tenant, string Endpoint), StrongBox<uint>> _requests = new();
-
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
     /// <param name="endpoint">Its name.</param>
@@ -30,13 +23,15 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
     {
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
-        var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
+        var version = router.Choose(tenant, endpoint, found.Traffic);
         using var lease = await models.AcquireAsync(tenant, found.Model, version, cancellationToken);
         var policy = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse;
         try
         {
-            return await predictor.PredictAsync(
+            var summary = await predictor.PredictAsync(
                 lease, body, response, new PredictionContext(requestId, found.Model, version, policy), cancellationToken);
+            statistics.Succeeded(lease.Reference, summary.Rows, summary.Parse, summary.Run, summary.Write);
+            return summary;
         }
         catch (PredictionRequestException refusal)
         {
@@ -51,22 +46,6 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
             LogFailed(failure, tenant, endpoint, found.Model, version);
             throw new ProblemException(Problem.Internal, $"The model '{found.Model}' version {version} failed on these rows. Try others, or deploy another version.");
         }
-    }
-
-    private int Choose(string tenant, string endpoint, IReadOnlyList<TrafficShare> traffic)
-    {
-        var requests = _requests.GetOrAdd((tenant, endpoint), static _ => new StrongBox<uint>());
-        var position = (int)(Interlocked.Increment(ref requests.Value) * (ulong)Stride % 100);
-        foreach (var share in traffic)
-        {
-            position -= share.Percent;
-            if (position < 0)
-            {
-                return share.Version;
-            }
-        }
-
-        return traffic[^1].Version;
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The model {Model} version {Version} failed behind the endpoint {Tenant}/{Endpoint}.")]

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
 
@@ -16,6 +17,7 @@ internal sealed class LoadedModel : IDisposable
 
     private readonly WorkspacePool? _workspaces;
     private readonly SessionOptions _sessionOptions;
+    private InferencePlan? _inference;
     private int _holders = 1;
 
     private LoadedModel(
@@ -34,6 +36,9 @@ internal sealed class LoadedModel : IDisposable
     public ModelSignature Signature { get; }
 
     public InferenceSession Session { get; }
+
+    /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
+    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
 
     /// <summary>What the model counts against the memory budget.</summary>
     public long Bytes { get; }

@@ -70,6 +70,13 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         return removed is not null;
     }
 
+    /// <summary>What a model counts in memory, or why it could not be loaded a moment ago; neither where it is not loaded.</summary>
+    public (long? Bytes, string? Failure) Inspect(ModelReference reference)
+    {
+        lock (_lock)
+            return _entries.TryGetValue(reference, out var entry) ? (entry.Model?.Bytes, IsExpired(entry) ? null : entry.Failure?.Reason) : default;
+    }
+
     public ModelServerStatistics GetStatistics()
     {
         lock (_lock)
