@@ -31,9 +31,13 @@ internal static class InferenceRequestReader
         RequireAll(plan, workspace);
     }
 
-    private static void ReadJson(in ReadOnlySequence<byte> json, InferencePlan plan, InferenceWorkspace workspace)
+    private static void ReadJson(in ReadOnlySequence<byte> sent, InferencePlan plan, InferenceWorkspace workspace)
     {
-        var reader = new Utf8JsonReader(WithoutByteOrderMark(json));
+        // In one piece it is read faster, and .NET's reader throws on some invalid literals that are cut by the end of a piece.
+        var json = sent.IsSingleSegment ? sent.FirstSpan : workspace.Join(sent);
+        if (json.StartsWith(Encoding.UTF8.Preamble))
+            json = json[Encoding.UTF8.Preamble.Length..];
+        var reader = new Utf8JsonReader(json);
         try
         {
             ReadRequest(ref reader, json.Length, plan, workspace);
@@ -42,15 +46,6 @@ internal static class InferenceRequestReader
         {
             throw new InferenceRequestException($"The request is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.");
         }
-    }
-
-    private static ReadOnlySequence<byte> WithoutByteOrderMark(in ReadOnlySequence<byte> json)
-    {
-        Span<byte> start = stackalloc byte[3];
-        if (json.Length < start.Length)
-            return json;
-        json.Slice(0, start.Length).CopyTo(start);
-        return start.SequenceEqual(Encoding.UTF8.Preamble) ? json.Slice(start.Length) : json;
     }
 
     private static void ReadRequest(ref Utf8JsonReader reader, long length, InferencePlan plan, InferenceWorkspace workspace)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
@@ -28,6 +29,7 @@ internal sealed class InferenceWorkspace : IDisposable
     private long[][] _shapes = [];
     private long[] _symbols = [];
     private byte[] _scratch = [];
+    private byte[] _joined = [];
     private long _bytesLeft;
     private int _inputs;
 
@@ -117,6 +119,16 @@ internal sealed class InferenceWorkspace : IDisposable
         return _scratch.AsSpan(0, length);
     }
 
+    /// <summary>Copies what came in pieces into one.</summary>
+    public ReadOnlySpan<byte> Join(in ReadOnlySequence<byte> pieces)
+    {
+        var length = checked((int)pieces.Length);
+        if (_joined.Length < length)
+            _joined = GC.AllocateUninitializedArray<byte>(Math.Max(4096, length));
+        pieces.CopyTo(_joined);
+        return _joined.AsSpan(0, length);
+    }
+
     public void Clear()
     {
         for (var i = 0; i < _inputs; i++)
@@ -137,6 +149,8 @@ internal sealed class InferenceWorkspace : IDisposable
         BinaryParts.Clear();
         if (_scratch.Length > MaxKeptScratch)
             _scratch = [];
+        if (_joined.Length > MaxKeptScratch)
+            _joined = [];
     }
 
     public void Dispose()
