@@ -24,4 +24,8 @@ public static class DatasetReasons
     public const string UnusableTarget = "unusable-target";
     public const string OneClass = "one-class";
     public const string TooFewRows = "too-few-rows";
+    public const string UnknownColumn = "unknown-column";
+    public const string UnusableStep = "unusable-step";
+    public const string BadExpression = "bad-expression";
+    public const string TooSlow = "too-slow";
 }

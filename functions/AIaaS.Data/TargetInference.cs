@@ -122,7 +122,8 @@ public static class TargetInference
     private static bool IsFeature(ColumnProfile column) =>
         column.Missing < column.Count && column.Kind is not (ColumnKind.Constant or ColumnKind.Identifier or ColumnKind.Json);
 
-    private static LearningTask TaskOf(ColumnProfile column)
+    /// <summary>What a column is learned as when nobody says.</summary>
+    internal static LearningTask TaskOf(ColumnProfile column)
     {
         long present = column.Count - column.Missing;
         return column.Kind switch

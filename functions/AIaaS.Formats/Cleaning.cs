@@ -261,6 +261,25 @@ public sealed record PrepareParameters
     /// <summary>What the version is held against; null learns one.</summary>
     public DataContract? Contract { get; init; }
 
+    /// <summary>The version that the inputs of <see cref="PrepareInputs.BaselineData"/> and its like are of; null for none.</summary>
+    public int? BaselineVersion { get; init; }
+
     /// <summary>The tenant's salt for <see cref="MaskAction.Hash"/>, in base64.</summary>
     public string? MaskSalt { get; init; }
+}
+
+/// <summary>Names of a <see cref="JobKind.Prepare"/> job's inputs: the sources in the order of their names, and the version before.</summary>
+public static class PrepareInputs
+{
+    public const string BaselineData = "baseline-data";
+    public const string BaselineSchema = "baseline-schema";
+    public const string BaselineProfile = "baseline-profile";
+
+    private const string Baseline = "baseline-";
+
+    /// <param name="index">The source's place, from 0.</param>
+    public static string SourceOf(int index) => $"source-{index + 1:D6}";
+
+    /// <summary>Whether an input is data to be prepared.</summary>
+    public static bool IsSource(string input) => !input.StartsWith(Baseline, StringComparison.Ordinal);
 }

@@ -65,20 +65,23 @@ public sealed record ContractViolation(ContractBreach Breach, Severity Severity,
 /// <summary>How far a column's distribution is from that of the version before.</summary>
 /// <param name="Column">The column.</param>
 /// <param name="Psi">Population stability index over the bins or top values of the baseline's profile; missing is a bin of its own.</param>
-/// <param name="Ks">Kolmogorov-Smirnov distance, 0 to 1; null where the column is no number or time.</param>
-/// <param name="Drifted">Whether a threshold is passed.</param>
+/// <param name="Ks">Kolmogorov-Smirnov distance, 0 to 1; null where the column is no number or time, or is a key.</param>
+/// <param name="Drifted">Whether a threshold is passed, and by more than chance explains; never for times, which move on by themselves.</param>
 public sealed record ColumnDrift(string Column, double Psi, double? Ks, bool Drifted);
 
-/// <summary>How a version's rows look in the light of the version before.</summary>
+/// <summary>How the rows that a version adds look in the light of the version before.</summary>
 public sealed record PoisoningReport
 {
-    /// <summary>Share of the rows that are anomalous to an isolation forest of the baseline, beyond the baseline's own share.</summary>
+    /// <summary>
+    /// Share of the new rows that an isolation forest finds more anomalous than 99 % of the baseline, or that have a number far outside
+    /// the baseline's range, beyond the baseline's own share.
+    /// </summary>
     public required double AnomalousShare { get; init; }
 
-    /// <summary>Share of the labelled rows whose label is not that of most of their nearest baseline neighbours, beyond the baseline's own share.</summary>
+    /// <summary>Share of the labelled new rows that their nearest baseline neighbours contradict, beyond the baseline's own share; null without a target.</summary>
     public double? FlippedLabelShare { get; init; }
 
-    /// <summary>Rows looked at.</summary>
+    /// <summary>New rows looked at; rows that the baseline has too are not.</summary>
     public required long Rows { get; init; }
 
     /// <summary>Whether a share is above what the pipeline tolerates.</summary>

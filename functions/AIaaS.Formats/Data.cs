@@ -82,9 +82,10 @@ public sealed record ColumnProfile
 
     public double? StandardDeviation { get; init; }
 
-    /// <summary>Quantiles by their probability.</summary>
+    /// <summary>Quantiles by their probability; of times in seconds since 1970.</summary>
     public IReadOnlyList<Quantile>? Quantiles { get; init; }
 
+    /// <summary>Of numbers, and of times in seconds since 1970.</summary>
     public Histogram? Histogram { get; init; }
 
     /// <summary>Most frequent values, descending, at most 100.</summary>
@@ -144,6 +145,9 @@ public sealed record ValueCount(string Value, long Count);
 public sealed record QualityReport
 {
     public const string FileName = "quality.json";
+
+    /// <summary>The same as a page for people.</summary>
+    public const string PageFileName = "quality.html";
 
     public int SchemaVersion { get; init; } = 1;
 

@@ -24,6 +24,9 @@ public sealed record TrainingRequest
     /// <summary>Kinds of all columns, for the card's notes as well.</summary>
     public required DataSchema Schema { get; init; }
 
+    /// <summary>The fold of each row as the data set stores it, -1 for those to judge by; null deals the rows here.</summary>
+    public IReadOnlyList<int>? Folds { get; init; }
+
     /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c> and <c>card.json</c>.</summary>
     public required string OutputFolder { get; init; }
 
@@ -67,8 +70,9 @@ public sealed class TrainingRun
 
         Report(0, "features");
         var selection = FeatureSelection.From(request.Schema, parameters.Target);
-        var (table, target, notes) = Select(request, selection);
-        var split = HoldoutSplit.Create(target.Groups, parameters.Holdout, parameters.Seed);
+        var (table, target, rows, notes) = Select(request, selection);
+        var split = (request.Folds is { } folds ? HoldoutSplit.Stored(folds, rows) : null)
+            ?? HoldoutSplit.Create(target.Groups, parameters.Holdout, parameters.Seed);
         var (training, holdout) = (table.Select(split.Training), table.Select(split.Holdout));
         var inputs = FeatureInput.For(table);
 
@@ -187,11 +191,14 @@ public sealed class TrainingRun
     }
 
     /// <summary>Rows whose target is known, and columns a model can use.</summary>
-    private static (FeatureTable Table, TrainingTarget Target, IReadOnlyList<string> Notes) Select(TrainingRequest request, FeatureSelection selection)
+    private static (FeatureTable Table, TrainingTarget Target, int[] Rows, IReadOnlyList<string> Notes) Select(TrainingRequest request, FeatureSelection selection)
     {
         var notes = selection.Notes.ToList();
         if (request.Target.Rows != request.Features.Rows)
             throw new ArgumentException($"The target has {request.Target.Rows} rows, the features {request.Features.Rows}.", nameof(request));
+
+        if (request.Folds is { } folds && folds.Count != request.Features.Rows)
+            throw new TrainingException("The split does not fit the data", $"The stored split has {folds.Count} rows, the data {request.Features.Rows}. Prepare the data again.");
 
         var target = TrainingTarget.Of(request.Target, request.Parameters.Task);
         var rows = target.KnownRows;
@@ -221,7 +228,7 @@ public sealed class TrainingRun
         }
 
         return columns.Count > 0
-            ? (new FeatureTable(rows.Length, columns), target, notes)
+            ? (new FeatureTable(rows.Length, columns), target, rows, notes)
             : throw new TrainingException(
                 "No usable features",
                 $"No column but '{request.Target.Name}' can be learned from. {string.Join(' ', notes)}");

@@ -23,6 +23,15 @@ public sealed record PlatformOptions
     /// <summary>How long one training job may take (<c>AIaaS__TrainingTimeout</c>).</summary>
     public TimeSpan TrainingTimeout { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>Bytes of source files up to which a data set is prepared inside a function, and above which by a job (<c>AIaaS__PrepareInFunctionMaxBytes</c>).</summary>
+    public long PrepareInFunctionMaxBytes { get; init; } = 200_000_000;
+
+    /// <summary>Memory that the data engine may take when it prepares inside a function, in bytes; beyond it spills to the disk (<c>AIaaS__PrepareMemoryBytes</c>).</summary>
+    public long PrepareMemoryBytes { get; init; } = 1L << 30;
+
+    /// <summary>Disk that copies of stored data may take for queries, in bytes (<c>AIaaS__DataCacheBytes</c>).</summary>
+    public long DataCacheBytes { get; init; } = 512L << 20;
+
     /// <summary>Memory that loaded models may take together, in bytes (<c>AIaaS__ModelMemoryBytes</c>).</summary>
     public long ModelMemoryBytes { get; init; } = 512L << 20;
 
@@ -55,10 +64,16 @@ public sealed record PlatformOptions
             MessageQueue = settings[nameof(MessageQueue)] ?? defaults.MessageQueue,
             TrainingCluster = settings[nameof(TrainingCluster)] ?? defaults.TrainingCluster,
             TrainingTimeout = settings.GetValue<TimeSpan?>(nameof(TrainingTimeout)) ?? defaults.TrainingTimeout,
+            PrepareInFunctionMaxBytes = settings.GetValue<long?>(nameof(PrepareInFunctionMaxBytes)) ?? defaults.PrepareInFunctionMaxBytes,
+            PrepareMemoryBytes = settings.GetValue<long?>(nameof(PrepareMemoryBytes)) ?? defaults.PrepareMemoryBytes,
+            DataCacheBytes = settings.GetValue<long?>(nameof(DataCacheBytes)) ?? defaults.DataCacheBytes,
             ModelMemoryBytes = settings.GetValue<long?>(nameof(ModelMemoryBytes)) ?? defaults.ModelMemoryBytes,
             TrainerPath = settings[nameof(TrainerPath)] ?? defaults.TrainerPath,
         };
     }
+
+    /// <summary>Where copies of stored data lie.</summary>
+    internal string CacheFolder => Path.Combine(WorkFolderOf(Home), "cache");
 
     /// <summary>A folder for one piece of work, gone once it is disposed.</summary>
     internal WorkFolder NewWorkFolder() => new(Path.Combine(WorkFolderOf(Home), Guid.NewGuid().ToString("N")));

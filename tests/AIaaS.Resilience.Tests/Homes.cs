@@ -15,7 +15,7 @@ internal sealed class Homes : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public Task<LocalHostProcess> StartAsync() => LocalHostProcess.StartAsync(Home);
+    public Task<LocalHostProcess> StartAsync(params IReadOnlyList<(string Name, string Value)> settings) => LocalHostProcess.StartAsync(Home, settings);
 
     /// <summary>Drops a file as a person would copy it: under another name first, then moved into place.</summary>
     public void Drop(string path, string? source = null)

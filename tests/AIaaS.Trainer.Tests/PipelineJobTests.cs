@@ -21,7 +21,7 @@ public sealed class PipelineJobTests : IDisposable
     {
         Assert.Equal(JobExitCode.Succeeded, await PrepareAsync(Table(200)));
         Assert.Equal(
-            ["data.parquet", "profile.json", "quality.json", "quarantine.jsonl", "schema.json"],
+            ["contract.json", "data.parquet", "profile.json", "quality.html", "quality.json", "quarantine.jsonl", "schema.json", "splits.json", "splits.parquet"],
             _preparation.Result!.Artifacts.Select(artifact => artifact.Path));
 
         Assert.Equal(JobExitCode.Succeeded, await TrainAsync("kind"));
@@ -31,6 +31,30 @@ public sealed class PipelineJobTests : IDisposable
         Assert.True(metrics.Holdout["accuracy"] > 0.95, $"accuracy {metrics.Holdout["accuracy"]}");
         Assert.Contains("\"percent\":100", await File.ReadAllTextAsync(LastProgress(_training)), StringComparison.Ordinal);
         Assert.Contains("\"percent\":100", await File.ReadAllTextAsync(LastProgress(_preparation)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_is_judged_by_the_rows_that_the_data_set_holds_out()
+    {
+        await PrepareAsync(Table(rows: 60));
+        await TrainAsync("kind");
+
+        var splits = JsonSerializer.Deserialize<DataSplits>(File.ReadAllText(_preparation["outputs/splits.json"]), JsonDefaults.Options)!;
+        var metrics = JsonSerializer.Deserialize<ModelMetrics>(File.ReadAllText(_training["outputs/metrics.json"]), JsonDefaults.Options)!;
+        Assert.Equal((splits.FoldRows.Sum(), splits.HoldoutRows), (metrics.TrainingRows, metrics.HoldoutRows));
+    }
+
+    [Fact]
+    public async Task A_split_of_other_data_is_refused()
+    {
+        await PrepareAsync(Table(rows: 60));
+        var splits = File.ReadAllBytes(_preparation["outputs/splits.parquet"]);
+        await PrepareAsync(Table(rows: 40));
+        File.WriteAllBytes(_preparation["outputs/splits.parquet"], splits);
+
+        Assert.Equal(JobExitCode.Failed, await TrainAsync("kind"));
+
+        Assert.Contains("The stored split has 60 rows, the data 40.", _training.Result!.Error!.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,7 +97,7 @@ public sealed class PipelineJobTests : IDisposable
     private Task<int> TrainAsync(string target)
     {
         Directory.CreateDirectory(_training["inputs"]);
-        var inputs = new Dictionary<string, string> { ["data"] = "inputs/data.parquet", ["schema"] = "inputs/schema.json", ["profile"] = "inputs/profile.json" };
+        var inputs = new Dictionary<string, string> { ["data"] = "inputs/data.parquet", ["schema"] = "inputs/schema.json", ["profile"] = "inputs/profile.json", ["splits"] = "inputs/splits.parquet" };
         foreach (var path in inputs.Values)
             File.Copy(_preparation[path.Replace("inputs", "outputs", StringComparison.Ordinal)], _training[path]);
         _training.Described(Job(JobKind.Train, inputs, new TrainParameters { Model = "m", Target = target, Task = LearningTask.Classification }));

@@ -3,6 +3,15 @@ namespace AIaaS.Data.DuckDb;
 /// <summary>One connection; used by one thread at a time.</summary>
 internal sealed class DuckDbConnection(ConnectionHandle handle) : IDisposable
 {
+    internal ConnectionHandle Handle => handle;
+
+    /// <summary>Called now and then, from another thread, with how much of the running statement is done, 0 to 1.</summary>
+    public Action<double>? Progress
+    {
+        get => handle.Progress;
+        set => handle.Progress = value;
+    }
+
     /// <summary>Prepares one statement with parameters <c>$1</c>, <c>$2</c>, …</summary>
     /// <exception cref="DuckDbException">The statement is wrong.</exception>
     public DuckDbStatement Prepare(string sql)

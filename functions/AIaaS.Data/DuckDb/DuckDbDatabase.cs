@@ -16,6 +16,9 @@ internal sealed record DuckDbOptions
     /// <summary>Where tables and sorts larger than memory go; null forbids spilling.</summary>
     public string? TempDirectory { get; init; }
 
+    /// <summary>Bytes that may lie in <see cref="TempDirectory"/>; null for DuckDB's default, 90 % of what the disk has free.</summary>
+    public long? MaximumTempBytes { get; init; }
+
     /// <summary>The only folders whose files SQL may touch; null leaves the file system open.</summary>
     public IReadOnlyList<string>? AllowedDirectories { get; init; }
 
@@ -30,6 +33,7 @@ internal sealed record DuckDbOptions
 internal sealed class DuckDbDatabase : IDisposable
 {
     private readonly DatabaseHandle _handle;
+    private DuckDbConnection? _first;
 
     private DuckDbDatabase(DatabaseHandle handle) => _handle = handle;
 
@@ -48,6 +52,8 @@ internal sealed class DuckDbDatabase : IDisposable
             Set("temp_directory", options.TempDirectory ?? "");
             if (options.MemoryLimit is { } bytes)
                 Set("memory_limit", string.Create(CultureInfo.InvariantCulture, $"{bytes}B"));
+            if (options.MaximumTempBytes is { } tempBytes)
+                Set("max_temp_directory_size", string.Create(CultureInfo.InvariantCulture, $"{tempBytes}B"));
             if (options.Threads is { } threads)
                 Set("threads", threads.ToString(CultureInfo.InvariantCulture));
 
@@ -81,18 +87,36 @@ internal sealed class DuckDbDatabase : IDisposable
         }
     }
 
+    /// <summary>A new connection; the first one can tell how far its statements are.</summary>
     public DuckDbConnection Connect()
+    {
+        if (_first is { } first)
+        {
+            _first = null;
+            return first;
+        }
+        return NewConnection();
+    }
+
+    public void Dispose()
+    {
+        _first?.Dispose();
+        _handle.Dispose();
+    }
+
+    private DuckDbConnection NewConnection()
     {
         if (NativeMethods.duckdb_connect(_handle, out nint connection) != NativeMethods.Success)
             throw new DuckDbException("DuckDB refused a connection.");
         return new DuckDbConnection(new ConnectionHandle(connection));
     }
 
-    public void Dispose() => _handle.Dispose();
-
     private void Restrict(DuckDbOptions options)
     {
-        using DuckDbConnection connection = Connect();
+        DuckDbConnection connection = _first = NewConnection();
+        // A setting of the connection alone, which the lock below would refuse to every later one.
+        connection.Execute("SET enable_progress_bar = true");
+        connection.Execute("SET enable_progress_bar_print = false");
         // Times without a zone mean UTC everywhere, whatever the machine's own zone.
         connection.Execute("SET GLOBAL TimeZone = 'UTC'");
         if (options.AllowedDirectories is null)

@@ -41,6 +41,7 @@ internal enum DuckDbType
     TimestampTz = 31,
     UHugeInt = 32,
     Array = 33,
+    Any = 34,
 }
 
 /// <summary>Where a list's elements lie in the child vector.</summary>

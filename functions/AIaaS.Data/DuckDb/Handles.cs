@@ -19,6 +19,9 @@ internal sealed class ConnectionHandle : SafeHandle
 {
     public ConnectionHandle(nint value) : base(0, ownsHandle: true) => SetHandle(value);
 
+    /// <summary>Told how much of the running statement is done.</summary>
+    public Action<double>? Progress { get; set; }
+
     public override bool IsInvalid => handle == 0;
 
     protected override bool ReleaseHandle()

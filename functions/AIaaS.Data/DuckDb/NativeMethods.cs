@@ -23,6 +23,16 @@ internal static unsafe partial class NativeMethods
         private readonly nint _internalData;
     }
 
+    /// <summary><c>duckdb_query_progress_type</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal readonly struct QueryProgress
+    {
+        /// <summary>0 to 100; -1 where DuckDB cannot tell.</summary>
+        public readonly double Percentage;
+        public readonly ulong RowsProcessed;
+        public readonly ulong TotalRows;
+    }
+
     // A module initializer, because a static constructor on this class would make every call check whether it ran.
 #pragma warning disable CA2255 // The resolver must be set before the first call, whoever makes it.
     [ModuleInitializer]
@@ -55,6 +65,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial void duckdb_interrupt(ConnectionHandle connection);
+
+    [LibraryImport(Library)]
+    internal static partial QueryProgress duckdb_query_progress(ConnectionHandle connection);
 
     [LibraryImport(Library)]
     internal static partial void duckdb_free(nint pointer);
@@ -151,6 +164,27 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial ulong duckdb_list_vector_get_size(nint vector);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int duckdb_appender_create(ConnectionHandle connection, string? schema, string table, out nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial nint duckdb_appender_error(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_append_int64(nint appender, long value);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_append_float(nint appender, float value);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_end_row(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_close(nint appender);
+
+    [LibraryImport(Library)]
+    internal static partial int duckdb_appender_destroy(ref nint appender);
 
     internal static string? Text(nint utf8) => Marshal.PtrToStringUTF8(utf8);
 

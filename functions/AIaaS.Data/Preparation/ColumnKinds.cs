@@ -26,7 +26,7 @@ internal static class ColumnKinds
             "DATE" or "TIMESTAMP" => ColumnKind.Datetime,
             "DOUBLE" => ColumnKind.Number,
             "BIGINT" => distinct && IsKeyName(column.Name) ? ColumnKind.Identifier : ColumnKind.Integer,
-            _ when distinct && summary.MeanWords < 1.5 && summary.MeanLength <= 64 => ColumnKind.Identifier,
+            _ when distinct && summary.MeanWords < 1.5 && summary.Lengths?.Mean <= 64 => ColumnKind.Identifier,
             _ when IsProse(summary) => ColumnKind.Text,
             _ => ColumnKind.Category,
         };
@@ -34,7 +34,7 @@ internal static class ColumnKinds
 
     /// <summary>Mostly different values of several words, or long ones.</summary>
     private static bool IsProse(ColumnSummary summary) =>
-        summary.Distinct > 20 && summary.Distinct > 0.2 * summary.Count && (summary.MeanWords >= 2.5 || summary.MeanLength > 50);
+        summary.Distinct > 20 && summary.Distinct > 0.2 * summary.Count && (summary.MeanWords >= 2.5 || summary.Lengths?.Mean > 50);
 
     /// <summary><c>id</c>, <c>customer_id</c>, <c>customer id</c>, <c>customerId</c>, <c>customerID</c> and the like.</summary>
     private static bool IsKeyName(string name) =>

@@ -15,6 +15,9 @@ internal sealed record ColumnSummary
 
     public JsonElement? Max { get; init; }
 
+    /// <summary>The ends of the histogram of a number or (in seconds since 1970) a time.</summary>
+    public (double Low, double High)? Range { get; init; }
+
     public double? Mean { get; init; }
 
     public double? StandardDeviation { get; init; }
@@ -25,8 +28,7 @@ internal sealed record ColumnSummary
 
     public IReadOnlyList<ValueCount>? TopValues { get; init; }
 
-    /// <summary>Mean characters of a text.</summary>
-    public double MeanLength { get; init; }
+    public TextLengths? Lengths { get; init; }
 
     /// <summary>Mean words of a text, counted by blanks.</summary>
     public double MeanWords { get; init; }

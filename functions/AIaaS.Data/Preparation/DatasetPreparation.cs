@@ -1,5 +1,11 @@
 using System.Text.Json;
+using AIaaS.Data.Cleaning;
 using AIaaS.Data.DuckDb;
+using AIaaS.Data.Masking;
+using AIaaS.Data.Profiling;
+using AIaaS.Data.Reports;
+using AIaaS.Data.Splits;
+using AIaaS.Data.Validation;
 using AIaaS.Formats;
 
 namespace AIaaS.Data.Preparation;
@@ -10,25 +16,40 @@ public sealed record PreparationOptions
     /// <summary>Folder for temporary files; a folder of its own is made in it and removed.</summary>
     public string TempFolder { get; init; } = Path.GetTempPath();
 
-    /// <summary>Bytes of memory for the engine; beyond it spills to <see cref="TempFolder"/>.</summary>
+    /// <summary>
+    /// Bytes of memory for the engine; beyond it spills to <see cref="TempFolder"/>. Null for three fifths of what this process may
+    /// use, which leaves the rest to what runs beside it.
+    /// </summary>
     public long? MemoryLimit { get; init; }
+
+    /// <summary>Bytes that may spill; null for 90 % of what the disk has free.</summary>
+    public long? MaximumTempBytes { get; init; }
 
     public int? Threads { get; init; }
 
     /// <summary>Bytes that one compressed source may grow to.</summary>
     public long MaximumSourceBytes { get; init; } = 64L * 1024 * 1024 * 1024;
+
+    /// <summary>How long the expressions of one cleaning step may take over all rows.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = TimeSpan.FromMinutes(10);
 }
 
 /// <param name="Percent">0 to 100 over the whole preparation.</param>
-/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>write</c> or <c>done</c>.</param>
+/// <param name="Stage"><c>read</c>, <c>clean</c>, <c>profile</c>, <c>check</c>, <c>write</c> or <c>done</c>.</param>
 public readonly record struct PreparationProgress(double Percent, string Stage);
 
 /// <summary>What a preparation wrote, beside the files themselves.</summary>
-public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality);
+/// <param name="Schema">The columns, also of a version that was refused.</param>
+/// <param name="Profile">What is in them.</param>
+/// <param name="Quality">What was found and done; <see cref="QualityReport.Rejected"/> says whether the version was refused.</param>
+/// <param name="Contract">The contract the version was held against, or the one learned from it where none was given.</param>
+/// <param name="Splits">How its rows were dealt out; null for a version that was refused.</param>
+public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, QualityReport Quality, DataContract Contract, DataSplits? Splits);
 
 /// <summary>
-/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>schema.json</c>, <c>profile.json</c>, <c>quality.json</c> and
-/// <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are matched by column name.
+/// Makes a prepared data set of source files: <c>data.parquet</c>, <c>splits.parquet</c>, <c>splits.json</c>, <c>schema.json</c>,
+/// <c>contract.json</c>, <c>profile.json</c>, <c>quality.json</c>, <c>quality.html</c> and <c>quarantine.jsonl</c>. Rows keep their order, sources follow one another and are
+/// matched by column name. Of a version that a check refuses only the last four are written.
 /// </summary>
 /// <remarks>
 /// The engine may touch the sources and the folders it was given, and nothing else. Missing values stay missing: what a model
@@ -36,6 +57,10 @@ public sealed record PreparationResult(DataSchema Schema, DataProfile Profile, Q
 /// </remarks>
 public sealed class DatasetPreparation(PreparationOptions? options = null)
 {
+    /// <summary>ENOSPC and ERROR_DISK_FULL, as the low word of <see cref="Exception.HResult"/>.</summary>
+    private const int NoSpaceLinux = 28;
+    private const int NoSpaceWindows = 0x70;
+
     private readonly PreparationOptions _options = options ?? new();
 
     /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
@@ -58,6 +83,16 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         {
             return Prepare(sources, parameters, baseline, outputFolder, workFolder, progress, cancellationToken);
         }
+        catch (DuckDbException exception) when (IsOutOfSpace(exception.Message))
+        {
+            throw new DatasetException(DatasetReasons.TooLarge,
+                "The data does not fit into the memory and temporary disk of this machine. Prepare it where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+        }
+        catch (IOException exception) when ((exception.HResult & 0xFFFF) is NoSpaceLinux or NoSpaceWindows)
+        {
+            throw new DatasetException(DatasetReasons.TooLarge,
+                "The temporary disk is full. Prepare the data where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+        }
         catch (DuckDbException exception)
         {
             throw new DatasetException(DatasetReasons.Malformed,
@@ -78,6 +113,8 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         IProgress<PreparationProgress>? progress,
         CancellationToken cancellationToken)
     {
+        ProgressMeter? meter = progress is null ? null : new(progress);
+        progress = meter;
         progress?.Report(new(0, "read"));
         var findings = new List<QualityFinding>();
         var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
@@ -85,16 +122,23 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
 
+        long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {
-            MemoryLimit = _options.MemoryLimit,
+            // Beyond memory a database file is read and written in large compressed pieces, which temporary files are not.
+            Path = inspected.Sum(source => new FileInfo(source.Path).Length) > memoryLimit / 4 ? Path.Combine(workFolder, "work.duckdb") : null,
+            MemoryLimit = memoryLimit,
+            MaximumTempBytes = _options.MaximumTempBytes,
             Threads = _options.Threads,
             TempDirectory = Path.Combine(workFolder, "spill"),
             AllowedDirectories = [workFolder],
             AllowedPaths = [.. inspected.Select(source => Path.GetFullPath(source.Path)), .. baseline is null ? (string[])[] : [Path.GetFullPath(baseline.DataPath)]],
         });
         using DuckDbConnection connection = database.Connect();
-        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName)));
+        connection.Progress = meter is null ? null : meter.Advance;
+        RowHash.Register(connection);
+        SensitiveFunctions.Register(connection, SensitiveMasker.Of(parameters));
+        using var quarantine = new Quarantine(File.Create(Path.Combine(workFolder, QuarantinedRow.FileName))) { Mask = QuarantineMask.Of(parameters) };
 
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
@@ -110,8 +154,10 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Parameters = parameters,
             Quarantine = quarantine,
             WorkFolder = workFolder,
+            Sources = [.. raw.Select(source => source.Origin)],
             Baseline = baseline,
             CancellationToken = cancellationToken,
+            ExpressionTimeLimit = _options.ExpressionTimeLimit,
             Table = builder.Build(raw, cancellationToken),
         };
         context.Findings.AddRange(findings);
@@ -126,19 +172,19 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
 
         progress?.Report(new(55, "clean"));
-        bool drop = parameters.Clean.Duplicates.Action == DuplicateHandling.Drop;
-        long duplicates = builder.DropDuplicates(context.Table, drop, cancellationToken);
-        long rows = drop ? rowsRead - duplicates : rowsRead;
-        if (drop)
-            context.Steps.Add(new("drop-duplicates", rowsRead, rows, $"Dropped {duplicates} rows that repeat an earlier row in every column."));
+        PreparationTarget.SettleBeforeCleaning(context);
+        CleaningRunner.Run(context);
+        long rows = context.CountRows();
 
         progress?.Report(new(60, "profile"));
-        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(duplicates, cancellationToken);
-        var schema = new DataSchema
-        {
-            Columns = [.. context.Table.Columns.Zip(profile.Columns, (column, about) => new DataColumn(column.Name, about.Kind, column.Type, about.Missing > 0))],
-        };
-        context.Findings.AddRange(QualityFindings.Of(profile, rowsRead, quarantine));
+        DataProfile profile = new Profiler(connection, context.Table, rows).Profile(context.DuplicateRows, cancellationToken);
+        DataSchema schema = PreparationTarget.SchemaOf(context.Table, profile);
+        PreparationTarget.Settle(context, schema, profile);
+        if (context is { Target: { } target, Task: { } task })
+            profile = new TargetAnalysis(connection, context.Table).Describe(profile, target, task, cancellationToken);
+        progress?.Report(new(75, "check"));
+        VersionChecks checks = VersionChecks.Run(context, profile);
+        context.Findings.AddRange(QualityFindings.Of(profile, allRows, quarantine));
         var quality = new QualityReport
         {
             RowsRead = allRows,
@@ -146,26 +192,45 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             RowsQuarantined = quarantine.Count,
             QuarantineReasons = quarantine.Reasons,
             Steps = context.Steps,
-            Findings = context.Findings,
+            Findings = [.. context.Findings.OrderByDescending(finding => finding.Severity)],
+            Violations = checks.Violations,
+            BaselineVersion = baseline?.Version,
+            Drift = checks.Drift,
+            Poisoning = checks.Poisoning,
+            Sensitive = context.Sensitive,
+            Rejected = checks.Rejected,
         };
 
         progress?.Report(new(85, "write"));
-        string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
-        connection.Execute(
-            $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
-        WriteJson(DataSchema.FileName, schema);
+        DataSplits? splits = null;
+        string[] files = [QuarantinedRow.FileName, DataProfile.FileName, QualityReport.FileName, QualityPage.FileName];
+        if (quality.Rejected is null)
+        {
+            string columns = string.Join(", ", context.Table.Columns.Select((column, i) => $"c{i} AS {Sql.Identifier(column.Name)}"));
+            connection.Execute(
+                $"COPY (SELECT {columns} FROM {context.Table.Table}) TO {Sql.Literal(Path.Combine(workFolder, PreparedDataset.DataFileName))} (FORMAT parquet, COMPRESSION zstd)", cancellationToken);
+            splits = RowSplits.Write(context, workFolder);
+            WriteJson(DataSchema.FileName, schema);
+            WriteJson(DataContract.FileName, checks.Contract);
+            WriteJson(DataSplits.FileName, splits);
+            files = [PreparedDataset.DataFileName, DataSplits.RowsFileName, DataSplits.FileName, DataSchema.FileName, DataContract.FileName, .. files];
+        }
         WriteJson(DataProfile.FileName, profile);
         WriteJson(QualityReport.FileName, quality);
+        using (StreamWriter page = File.CreateText(Path.Combine(workFolder, QualityPage.FileName)))
+            QualityPage.Write(page, quality, profile);
         quarantine.Dispose();
         cancellationToken.ThrowIfCancellationRequested();
-        WholeFiles.Move(workFolder, outputFolder,
-            [QuarantinedRow.FileName, PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName]);
+        WholeFiles.Move(workFolder, outputFolder, files);
         progress?.Report(new(100, "done"));
-        return new(schema, profile, quality);
+        return new(schema, profile, quality, checks.Contract, splits);
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
     }
+
+    private static bool IsOutOfSpace(string message) =>
+        message.StartsWith("Out of Memory Error", StringComparison.Ordinal) || message.Contains("No space left on device", StringComparison.Ordinal);
 
     private static RawTable Read(
         DuckDbConnection connection,
@@ -179,7 +244,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         if (source.Kind != SourceKind.Delimited)
             return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
         var notes = new List<string>();
-        RawTable read = new DelimitedReader(connection, quarantine, notes).Read(source, table, cancellationToken);
+        RawTable read = new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken);
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
     }

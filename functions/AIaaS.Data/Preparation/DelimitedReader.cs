@@ -1,13 +1,14 @@
 using System.Globalization;
+using System.Text;
 using AIaaS.Data.DuckDb;
 
 namespace AIaaS.Data.Preparation;
 
 /// <summary>Reads a delimited file into a table; rows that do not fit go to quarantine with their line and reason.</summary>
-internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine quarantine, List<string> findings)
+internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine quarantine, string workFolder, List<string> findings)
 {
     /// <summary>Rows looked at for types in files above <see cref="WholeSurveyBytes"/>; smaller ones are looked at whole.</summary>
-    private const int SurveyRows = 200_000;
+    private const int SurveyRows = 50_000;
 
     private const long WholeSurveyBytes = 64L * 1024 * 1024;
 
@@ -35,8 +36,12 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
             connection.Execute($"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {reader}", cancellationToken);
             if (!Retype(table, rejects, types, surveys, cancellationToken))
             {
-                Reject(source, dialect, names, types, rejects, cancellationToken);
-                return new(table, SourceKind.Delimited, [.. names.Select((name, i) => new RawColumn(name, types[i], surveys[i].IsInteger))]);
+                string rejectedPath = Path.Combine(workFolder, Path.GetRandomFileName());
+                Reject(source, dialect, names, types, rejects, rejectedPath, cancellationToken);
+                connection.Execute($"DROP TABLE {rejects}", cancellationToken);
+                connection.Execute($"DROP TABLE {rejects}_scan", cancellationToken);
+                return new(table, SourceKind.Delimited, [.. names.Select((name, i) => new RawColumn(name, types[i], surveys[i].IsInteger))],
+                    new(source.Name, () => new DelimitedRowLocator(source.Path, dialect, skip, rejectedPath)));
             }
         }
     }
@@ -95,7 +100,8 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         ColumnSurvey[] surveys = [.. Enumerable.Range(0, dialect.Columns).Select(i => new ColumnSurvey(i < offset ? "" : dialect.FirstRow[i - offset]))];
         string limit = new FileInfo(source.Path).Length > WholeSurveyBytes ? Invariant($" LIMIT {SurveyRows}") : "";
         string[] types = [.. Enumerable.Repeat("VARCHAR", dialect.Columns)];
-        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, MissingValues.Texts, "ignore_errors=true");
+        // Threads that read ahead of a limit read for nothing.
+        string reader = Reader(source.Path, dialect, dialect.SkippedLines + 1, types, MissingValues.Texts, limit.Length > 0 ? "ignore_errors=true, parallel=false" : "ignore_errors=true");
         anyRows = false;
         using DuckDbResult result = connection.Query($"SELECT * FROM {reader}{limit}", cancellationToken);
         while (result.Read())
@@ -107,13 +113,15 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         return surveys;
     }
 
-    private void Reject(InspectedSource source, DelimitedDialect dialect, string[] names, string[] types, string rejects, CancellationToken cancellationToken)
+    private void Reject(InspectedSource source, DelimitedDialect dialect, string[] names, string[] types, string rejects, string rejectedPath, CancellationToken cancellationToken)
     {
+        using var rejected = new PairWriter(rejectedPath);
         using var lines = new LineCounter(source.Path);
         // A row with several mistakes is one row; its first mistake is the reason.
         using DuckDbResult result = connection.Query(
             $"""
-            SELECT line_byte_position, column_idx, error_type::VARCHAR, csv_line
+            SELECT line_byte_position, column_idx, error_type::VARCHAR, csv_line,
+                bool_or(error_type NOT IN ('CAST', 'MISSING COLUMNS', 'TOO MANY COLUMNS', 'INVALID ENCODING')) OVER (PARTITION BY line_byte_position)
             FROM {rejects}
             QUALIFY row_number() OVER (PARTITION BY line_byte_position ORDER BY column_idx) = 1
             ORDER BY line_byte_position
@@ -125,7 +133,9 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
                 long position = result.Vector(0).IsValid(row) ? result.Vector(0).Int64(row) : 0;
                 int column = result.Vector(1).IsValid(row) ? (int)result.Vector(1).Int64(row) - 1 : -1;
                 string error = result.Vector(2).IsValid(row) ? result.Vector(2).Text(row) : "";
-                string? raw = result.Vector(3).IsValid(row) ? result.Vector(3).Text(row) : null;
+                // DuckDB tells a row with the line ends before it.
+                string? raw = result.Vector(3).IsValid(row) ? result.Vector(3).Text(row).TrimStart('\n', '\r') : null;
+                rejected.Write(position, result.Vector(4).Int64(row) != 0 && raw is not null ? Encoding.UTF8.GetByteCount(raw) : 0);
                 string reason = error switch
                 {
                     "CAST" => types[column] switch { "BOOLEAN" => "not-a-boolean", "TIMESTAMP" => "not-a-time", _ => "not-a-number" },
@@ -140,7 +150,7 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
                 quarantine.Add(new QuarantinedRow
                 {
                     File = source.Name,
-                    Line = lines.LineAt(position),
+                    Line = lines.LineOfRow(position),
                     Column = aboutColumn ? names[column] : null,
                     Value = fields is not null && column < fields.Count ? fields[column] : null,
                     Reason = reason,

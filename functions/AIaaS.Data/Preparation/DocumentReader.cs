@@ -13,7 +13,15 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
 
     public RawTable Read(InspectedSource source, string table, CancellationToken cancellationToken)
     {
-        string path = source.Kind == SourceKind.JsonLines ? KeepValidLines(source, cancellationToken) : source.Path;
+        string path = source.Path;
+        var origin = new RowOrigin(source.Name);
+        if (source.Kind == SourceKind.JsonLines)
+        {
+            path = Path.Combine(workFolder, Path.GetRandomFileName());
+            string linesPath = Path.Combine(workFolder, Path.GetRandomFileName());
+            KeepValidLines(source, path, linesPath, cancellationToken);
+            origin = origin with { OpenLocator = () => new JsonLinesRowLocator(path, linesPath) };
+        }
         string reader = source.Kind switch
         {
             SourceKind.Parquet => $"read_parquet({Sql.Literal(path)}, hive_partitioning=false)",
@@ -44,16 +52,16 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         }
         string columns = string.Join(", ", names.Select((name, i) => Invariant($"{Sql.Identifier(name)} AS c{i}")));
         connection.Execute($"CREATE VIEW {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
-        return new(table, source.Kind, [.. names.Select((name, i) => new RawColumn(name, types[i]))]) { RowNumber = "ord" };
+        return new(table, source.Kind, [.. names.Select((name, i) => new RawColumn(name, types[i]))], origin) { RowNumber = "ord", DropSql = $"DROP TABLE {table}_named CASCADE" };
     }
 
     /// <summary>Copies the lines that are JSON objects; the others are quarantined with their line.</summary>
-    private string KeepValidLines(InspectedSource source, CancellationToken cancellationToken)
+    private void KeepValidLines(InspectedSource source, string target, string linesPath, CancellationToken cancellationToken)
     {
-        string target = Path.Combine(workFolder, Path.GetRandomFileName());
+        using var lines = new PairWriter(linesPath);
         using var reader = new StreamReader(source.Path, Encoding.UTF8);
         using var writer = new StreamWriter(target, append: false, new UTF8Encoding(false));
-        long line = 0, kept = 0;
+        long line = 0, kept = 0, lastKept = -1;
         while (reader.ReadLine() is { } text)
         {
             line++;
@@ -65,6 +73,9 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
             {
                 writer.Write(text);
                 writer.Write('\n');
+                if (lastKept != line - 1)
+                    lines.Write(kept, line);
+                lastKept = line;
                 kept++;
             }
             else
@@ -78,7 +89,8 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
                 });
             }
         }
-        return kept > 0 ? target : throw new DatasetException(DatasetReasons.Malformed, $"{source.Name} has no line that is a JSON object. Send one object per line, for instance {{\"name\":\"value\"}}.");
+        if (kept == 0)
+            throw new DatasetException(DatasetReasons.Malformed, $"{source.Name} has no line that is a JSON object. Send one object per line, for instance {{\"name\":\"value\"}}.");
     }
 
     private static bool IsObject(string text)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace AIaaS.Data.Preparation;
@@ -13,12 +14,14 @@ internal static class MissingValues
 
     private static readonly byte[][] Utf8Texts = [.. Texts.Select(Encoding.UTF8.GetBytes)];
 
+    private static readonly SearchValues<byte> FirstBytes = SearchValues.Create([.. Utf8Texts.Where(text => text.Length > 0).Select(text => text[0])]);
+
     private static readonly int Longest = Texts.Max(text => text.Length);
 
     /// <summary>Whether a field without surrounding blanks is missing.</summary>
     public static bool Contains(ReadOnlySpan<byte> trimmed)
     {
-        if (trimmed.Length > Longest)
+        if (trimmed.Length > Longest || (!trimmed.IsEmpty && !FirstBytes.Contains(trimmed[0])))
             return false;
         foreach (byte[] text in Utf8Texts)
         {

@@ -24,7 +24,19 @@ internal sealed class PreparationContext
 
     public PreparationBaseline? Baseline { get; init; }
 
+    /// <summary>The sources by the numbers in <c>src</c>.</summary>
+    public required IReadOnlyList<RowOrigin> Sources { get; init; }
+
     public required CancellationToken CancellationToken { get; init; }
+
+    /// <summary>How long the expressions of one step may take.</summary>
+    public TimeSpan ExpressionTimeLimit { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Rows that repeat an earlier one, found when duplicates were looked for.</summary>
+    public long DuplicateRows { get; set; }
+
+    /// <summary>Personal data that was found.</summary>
+    public List<SensitiveColumn> Sensitive { get; } = [];
 
     public List<QualityFinding> Findings { get; } = [];
 
@@ -32,6 +44,11 @@ internal sealed class PreparationContext
 
     /// <summary>Steps that add, drop or retype columns put the new table here.</summary>
     public required PreparedTable Table { get; set; }
+
+    /// <summary>The column to be predicted, where one is known; cleaning never fills it in.</summary>
+    public string? Target { get; set; }
+
+    public LearningTask? Task { get; set; }
 
     public long CountRows() => Connection.QueryInt64($"SELECT count(*) FROM {Table.Table}", CancellationToken);
 }

@@ -15,4 +15,9 @@ internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn>
 internal sealed record PreparedColumn(string Name, string Type, bool IsJson)
 {
     public bool IsNumeric => Type is "DOUBLE" or "BIGINT";
+
+    public bool IsTime => Type is "DATE" or "TIMESTAMP";
+
+    /// <summary>The values of column <paramref name="name"/> as DOUBLE, times as seconds since 1970.</summary>
+    public string AsDouble(string name) => IsTime ? $"epoch({name})" : $"{name}::DOUBLE";
 }

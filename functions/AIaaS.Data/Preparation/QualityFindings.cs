@@ -10,9 +10,14 @@ internal static class QualityFindings
     {
         if (quarantine.Count > 0)
         {
-            double share = (double)quarantine.Count / (rowsRead + quarantine.Count);
+            double share = (double)quarantine.Count / rowsRead;
             yield return new(share > 0.1 ? Severity.Error : Severity.Warning, null,
-                Invariant($"{quarantine.Count} rows ({share:P1}) could not be read and are kept in {QuarantinedRow.FileName}."));
+                Invariant($"{quarantine.Count} rows ({share:P1}) were put aside and are kept in {QuarantinedRow.FileName}."));
+        }
+        foreach (LeakageSuspect suspect in profile.Target?.LeakageSuspects ?? [])
+        {
+            if (suspect.Score >= Profiling.TargetAnalysis.SuspectScore)
+                yield return new(Severity.Warning, suspect.Column, suspect.Detail);
         }
         foreach (ColumnProfile column in profile.Columns)
         {

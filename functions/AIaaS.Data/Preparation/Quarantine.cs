@@ -18,12 +18,15 @@ internal sealed class Quarantine(Stream output) : IDisposable
 
     public long Count { get; private set; }
 
+    /// <summary>Hides what must not be kept, for as long as rows come as they stood in their files; null once they are masked.</summary>
+    public Func<QuarantinedRow, QuarantinedRow>? Mask { get; set; }
+
     public IReadOnlyList<ValueCount> Reasons =>
         [.. _reasons.OrderByDescending(pair => pair.Value).Select(pair => new ValueCount(pair.Key, pair.Value))];
 
     public void Add(QuarantinedRow row)
     {
-        JsonSerializer.Serialize(output, row, Lines);
+        JsonSerializer.Serialize(output, Mask?.Invoke(row) ?? row, Lines);
         output.WriteByte((byte)'\n');
         _reasons[row.Reason] = _reasons.GetValueOrDefault(row.Reason) + 1;
         Count++;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AIaaS.Formats;
 using AIaaS.Functions.Requests;
 using AIaaS.Functions.Runs;
@@ -7,13 +8,14 @@ using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Security;
+using AIaaS.Platform.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 
 namespace AIaaS.Functions.Datasets;
 
-/// <summary>Data sets: uploads, versions, profiles and quality reports.</summary>
+/// <summary>Data sets: uploads, versions, profiles and quality reports, and their end.</summary>
 public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
 {
     /// <summary>What the host in front of a function passes on at most; larger files go by upload URLs.</summary>
@@ -78,31 +80,48 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.Document(request, document.ETag, DatasetVersionView.Of(document.Value));
     }
 
+    [Function("ListDatasetVersions")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListVersionsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions")] HttpRequest request,
+        string dataset)
+    {
+        var query = request.ReadPage();
+        var page = await datasets.ListVersionsAsync(request.Tenant(), Names.Require(dataset, "dataset"), query.Limit, query.Continuation, request.Aborted());
+        return Reply.List(page, document => DatasetVersionView.Of(document.Value));
+    }
+
+    [Function("DeleteDataset")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(TimeoutSeconds = 120)]
+    public async Task<IResult> DeleteAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
+        string dataset)
+    {
+        await datasets.DeleteAsync(request.Tenant(), Names.Require(dataset, "dataset"), request.ReadWriteConditions(), request.Aborted());
+        return Reply.NoContent();
+    }
+
     [Function("GetDatasetProfile")]
     [RequiresRole(Role.Reader)]
-    public Task<IResult> GetProfileAsync(
+    public async Task<IResult> GetProfileAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/profile")] HttpRequest request,
         string dataset)
-        => GetFileAsync(request, dataset, DataProfile.FileName);
+    {
+        var content = await datasets.OpenFileAsync(
+            request.Tenant(), Names.Require(dataset, "dataset"), request.ReadVersion(), DataProfile.FileName, request.Aborted());
+        return Reply.Content(content, "application/json");
+    }
 
     [Function("GetDatasetQuality")]
     [RequiresRole(Role.Reader)]
     public Task<IResult> GetQualityAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/quality")] HttpRequest request,
         string dataset)
-        => GetFileAsync(request, dataset, QualityReport.FileName);
-
-    private async Task<IResult> GetFileAsync(HttpRequest request, string dataset, string file)
     {
-        var version = request.Query["version"].ToString() switch
-        {
-            "" => (int?)null,
-            var text when int.TryParse(text, out var number) && number > 0 => number,
-            _ => throw new ProblemException(Problem.InvalidValue, "'version' must be a version number from 1.") { Field = "version" },
-        };
-        var content = await datasets.OpenFileAsync(
-            request.Tenant(), Names.Require(dataset, "dataset"), version, file, request.Aborted());
-        return Reply.Content(content, "application/json");
+        Names.Require(dataset, "dataset");
+        var version = request.ReadVersion();
+        return QualityReply.OfAsync(request, file => datasets.OpenFileAsync(request.Tenant(), dataset, version, file, request.Aborted()));
     }
 
     private static bool ReadFlag(HttpRequest request, string name) => request.Query[name].ToString() switch
@@ -110,5 +129,27 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         "" or "false" => false,
         "true" => true,
         _ => throw new ProblemException(Problem.InvalidValue, $"'{name}' must be 'true' or 'false'.") { Field = name },
+    };
+}
+
+internal static class QualityReply
+{
+    /// <summary>A quality report as the caller likes it: JSON, or a page for people.</summary>
+    public static async Task<IResult> OfAsync(HttpRequest request, Func<string, Task<ObjectContent>> open)
+        => request.Negotiate(Representation.Json, Representation.Html) == Representation.Html
+            ? Reply.Page(await open(QualityReport.PageFileName))
+            : Reply.Content(await open(QualityReport.FileName), "application/json");
+}
+
+internal static class VersionQuery
+{
+    /// <summary>Reads <c>?version=</c>.</summary>
+    /// <returns>Null for the newest.</returns>
+    /// <exception cref="ProblemException">It is no version number.</exception>
+    public static int? ReadVersion(this HttpRequest request) => request.Query["version"].ToString() switch
+    {
+        "" => null,
+        var text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 => number,
+        _ => throw new ProblemException(Problem.InvalidValue, "'version' must be a version number from 1.") { Field = "version" },
     };
 }

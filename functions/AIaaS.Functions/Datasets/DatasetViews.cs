@@ -1,5 +1,9 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
+using DatasetSource = AIaaS.Platform.Datasets.DatasetSource;
 
 namespace AIaaS.Functions.Datasets;
 
@@ -18,9 +22,59 @@ public sealed record SourceView(string Name, long Bytes, DateTimeOffset Added)
 }
 
 /// <summary>A prepared version as callers see it.</summary>
-public sealed record DatasetVersionView(
-    string Dataset, int Version, DateTimeOffset Created, string Run, long Rows, long RowsQuarantined, IReadOnlyList<SourceView> Sources, IReadOnlyList<DataColumn> Columns)
+public sealed record DatasetVersionView
 {
-    internal static DatasetVersionView Of(DatasetVersion version) => new(
-        version.Dataset, version.Version, version.Created, version.Run, version.Rows, version.RowsQuarantined, SourceView.Of(version.Sources), version.Columns);
+    public required string Dataset { get; init; }
+
+    public required int Version { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    public required string Run { get; init; }
+
+    /// <summary>The version it was held against.</summary>
+    public int? Parent { get; init; }
+
+    /// <summary>Which revision of the contract it was held against.</summary>
+    public int? ContractRevision { get; init; }
+
+    public required long RowsRead { get; init; }
+
+    public required long Rows { get; init; }
+
+    public required long RowsQuarantined { get; init; }
+
+    public required IReadOnlyList<SourceView> Sources { get; init; }
+
+    public required IReadOnlyList<DataColumn> Columns { get; init; }
+
+    internal static DatasetVersionView Of(DatasetVersion version) => new()
+    {
+        Dataset = version.Dataset,
+        Version = version.Version,
+        Created = version.Created,
+        Run = version.Run,
+        Parent = version.Parent,
+        ContractRevision = version.Contract?.Revision,
+        RowsRead = version.RowsRead,
+        Rows = version.Rows,
+        RowsQuarantined = version.RowsQuarantined,
+        Sources = SourceView.Of(version.Sources),
+        Columns = version.Columns,
+    };
+}
+
+/// <summary>A page of rows: an object for each, a member for each column, in the order of the file.</summary>
+public sealed record RowsView(
+    int Version, JsonElement Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Continuation);
+
+/// <summary>A page of the rows that were put aside, and how many there are by reason.</summary>
+public sealed record QuarantineView(
+    int Version,
+    long Rows,
+    IReadOnlyList<ValueCount> Reasons,
+    IReadOnlyList<QuarantinedRow> Items,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Continuation)
+{
+    internal static QuarantineView Of(QuarantinePage page) => new(page.Version, page.Rows, page.Reasons, page.Items, page.Continuation);
 }

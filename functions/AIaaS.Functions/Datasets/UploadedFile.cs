@@ -21,6 +21,9 @@ internal static class UploadedFile
             "application/x-ndjson" or "application/jsonl" or "application/x-jsonlines" => "data.jsonl",
             "text/tab-separated-values" => "data.tsv",
             "application/vnd.apache.parquet" or "application/x-parquet" => "data.parquet",
+            "application/zip" or "application/x-zip-compressed" => "data.zip",
+            "application/gzip" or "application/x-gzip" => "data.csv.gz",
+            "application/zstd" => "data.csv.zst",
             // Tools that know no better send CSV under many names; the reader looks at the bytes anyway.
             _ => "data.csv",
         };

@@ -2,6 +2,7 @@ using AIaaS.Formats;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Training;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Functions.Runs;
 
@@ -14,10 +15,14 @@ public sealed record RunPlan(bool Proceeds, bool Trains);
 public sealed record RunEnd(RunReference Reference, RunStatus Status, ErrorDetail? Error);
 
 /// <summary>The steps that <see cref="RunPipelineOrchestrator"/> takes; each may be repeated.</summary>
-public sealed class RunActivities(RunService runs, PipelineStages stages)
+public sealed partial class RunActivities(RunService runs, PipelineStages stages, ILogger<RunActivities> logger)
 {
     public const string BeginRun = nameof(BeginRun);
     public const string PrepareDataset = nameof(PrepareDataset);
+    public const string SubmitPreparation = nameof(SubmitPreparation);
+    public const string GetPreparation = nameof(GetPreparation);
+    public const string CancelPreparation = nameof(CancelPreparation);
+    public const string FinishPreparation = nameof(FinishPreparation);
     public const string SubmitTraining = nameof(SubmitTraining);
     public const string GetTraining = nameof(GetTraining);
     public const string CancelTraining = nameof(CancelTraining);
@@ -33,6 +38,22 @@ public sealed class RunActivities(RunService runs, PipelineStages stages)
     [Function(PrepareDataset)]
     public Task<StageOutcome> PrepareAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
         => stages.PrepareAsync(reference, cancellationToken);
+
+    [Function(SubmitPreparation)]
+    public Task<StageOutcome> SubmitPreparationAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)
+        => stages.SubmitPreparationAsync(attempt, cancellationToken);
+
+    [Function(GetPreparation)]
+    public Task<TrainingJobStatus> GetPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.GetPreparationAsync(reference, cancellationToken);
+
+    [Function(CancelPreparation)]
+    public Task CancelPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.CancelPreparationAsync(reference, cancellationToken);
+
+    [Function(FinishPreparation)]
+    public Task<StageOutcome> FinishPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
+        => stages.FinishPreparationAsync(reference, cancellationToken);
 
     [Function(SubmitTraining)]
     public Task<StageOutcome> SubmitTrainingAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)
@@ -59,6 +80,16 @@ public sealed class RunActivities(RunService runs, PipelineStages stages)
         => stages.DeployAsync(reference, cancellationToken);
 
     [Function(EndRun)]
-    public Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
-        => runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+    public async Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
+    {
+        var run = await runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+        if (run.Status is RunStatus.Failed)
+        {
+            LogFailed(end.Reference.Tenant, run.Id, run.Pipeline, run.Error?.Title);
+        }
+    }
+
+    /// <remarks>An alert rule looks for the first two words; see <c>infra/modules/alerts.bicep</c>.</remarks>
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed: {Tenant}/{Run} of the pipeline {Pipeline}: {Reason}")]
+    private partial void LogFailed(string tenant, string run, string? pipeline, string? reason);
 }

@@ -1,5 +1,7 @@
+using AIaaS.Functions.Datasets;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
+using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
@@ -11,7 +13,7 @@ using Microsoft.DurableTask.Client;
 namespace AIaaS.Functions.Runs;
 
 /// <summary>Runs: listed, watched, cancelled.</summary>
-public sealed class RunFunctions(RunService runs, RunViews views)
+public sealed class RunFunctions(RunService runs, RunViews views, QuarantineReader reports)
 {
     [Function("ListRuns")]
     [RequiresRole(Role.Reader)]
@@ -62,6 +64,16 @@ public sealed class RunFunctions(RunService runs, RunViews views)
     {
         var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
         return Reply.Content(await views.OpenTrialLogAsync(reference, trial, request.Aborted()), "text/plain; charset=utf-8");
+    }
+
+    [Function("GetRunQuality")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetQualityAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/quality")] HttpRequest request,
+        string run)
+    {
+        var reference = new RunReference(request.Tenant(), Names.Require(run, "run"));
+        return QualityReply.OfAsync(request, file => reports.OpenReportAsync(reference, file, request.Aborted()));
     }
 
     [Function("CancelRun")]

@@ -7,11 +7,15 @@ using Microsoft.DurableTask;
 namespace AIaaS.Functions.Runs;
 
 /// <summary>Takes a run through its stages. Deterministic: no clock, randomness, I/O or environment of its own.</summary>
+/// <remarks>
+/// Runs under way are replayed by the code as it is now. A change may take a new way only on a value that no history holds from before it, as
+/// <see cref="StageOutcome.AsJob"/> is; any other change needs an orchestrator of another name beside this one. See docs/durable.md.
+/// </remarks>
 public static class RunPipelineOrchestrator
 {
     public const string Name = "RunPipeline";
 
-    /// <summary>Raised when the run's training job may have ended.</summary>
+    /// <summary>Raised when a job of the run may have ended.</summary>
     public const string JobEndedEvent = "job-ended";
 
     /// <summary>Raised when somebody asks to cancel the run.</summary>
@@ -24,6 +28,13 @@ public static class RunPipelineOrchestrator
     // A stage that throws met trouble of ours (a store out of reach, a full disk); its own refusals are values.
     private static readonly TaskOptions Retried = TaskOptions.FromRetryPolicy(new RetryPolicy(
         maxNumberOfAttempts: 5, firstRetryInterval: TimeSpan.FromSeconds(2), backoffCoefficient: 2, maxRetryInterval: TimeSpan.FromMinutes(1)));
+
+    private static readonly RunJob Preparation = new(
+        "preparation", "Preparing the data", RunActivities.SubmitPreparation, RunActivities.GetPreparation, RunActivities.CancelPreparation);
+
+    private static readonly RunJob Training = new("training", "Training", RunActivities.SubmitTraining, RunActivities.GetTraining, RunActivities.CancelTraining);
+
+    private static readonly RunJob[] JobKinds = [Preparation, Training];
 
     [Function(Name)]
     public static async Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
@@ -39,12 +50,12 @@ public static class RunPipelineOrchestrator
         var end = new RunEnd(reference, RunStatus.Succeeded, null);
         try
         {
-            string[] before = [RunActivities.PrepareDataset];
+            var jobs = new JobEvents(context, cancel);
             string[] after = [RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel];
-            var error = await RunStagesAsync(context, reference, before, cancel);
+            var error = await PrepareAsync(context, reference, jobs);
             if (plan.Trains)
             {
-                error ??= await TrainAsync(context, reference, cancel) ?? await RunStagesAsync(context, reference, after, cancel);
+                error ??= await RunJobAsync(context, reference, Training, jobs) ?? await RunStagesAsync(context, reference, after, cancel);
             }
 
             if (error is not null)
@@ -63,9 +74,9 @@ public static class RunPipelineOrchestrator
                 Status = RunStatus.Failed,
                 Error = new ErrorDetail("Something went wrong on our side", $"The step '{failure.TaskName}' failed repeatedly. Start the run again; if it fails the same way, the host's log tells more."),
             };
-            if (failure.TaskName is RunActivities.SubmitTraining or RunActivities.GetTraining)
+            if (JobKinds.FirstOrDefault(job => failure.TaskName == job.Submit || failure.TaskName == job.Get) is { } abandoned)
             {
-                await AbandonTrainingAsync(context, reference);
+                await AbandonAsync(context, reference, abandoned);
             }
         }
 
@@ -73,11 +84,11 @@ public static class RunPipelineOrchestrator
     }
 
     // A job that nobody waits for any longer must not go on costing.
-    private static async Task AbandonTrainingAsync(TaskOrchestrationContext context, RunReference reference)
+    private static async Task AbandonAsync(TaskOrchestrationContext context, RunReference reference, RunJob job)
     {
         try
         {
-            await context.CallActivityAsync(RunActivities.CancelTraining, reference, Retried);
+            await context.CallActivityAsync(job.Cancel, reference, Retried);
         }
         catch (TaskFailedException)
         {
@@ -85,18 +96,30 @@ public static class RunPipelineOrchestrator
         }
     }
 
+    private static async Task<ErrorDetail?> PrepareAsync(TaskOrchestrationContext context, RunReference reference, JobEvents jobs)
+    {
+        var outcome = await RunStageAsync(context, reference, RunActivities.PrepareDataset, jobs.Cancel);
+        if (outcome.Error is not null || !outcome.AsJob)
+        {
+            return outcome.Error;
+        }
+
+        return await RunJobAsync(context, reference, Preparation, jobs)
+            ?? (await RunStageAsync(context, reference, RunActivities.FinishPreparation, jobs.Cancel)).Error;
+    }
+
+    private static async Task<StageOutcome> RunStageAsync(TaskOrchestrationContext context, RunReference reference, string activity, Task cancel)
+    {
+        var work = context.CallActivityAsync<StageOutcome>(activity, reference, Retried);
+        return await Task.WhenAny(work, cancel) == cancel ? throw new RunCancelledException() : await work;
+    }
+
     private static async Task<ErrorDetail?> RunStagesAsync(
         TaskOrchestrationContext context, RunReference reference, string[] activities, Task cancel)
     {
         foreach (var activity in activities)
         {
-            var work = context.CallActivityAsync<StageOutcome>(activity, reference, Retried);
-            if (await Task.WhenAny(work, cancel) == cancel)
-            {
-                throw new RunCancelledException();
-            }
-
-            if ((await work).Error is { } error)
+            if ((await RunStageAsync(context, reference, activity, cancel)).Error is { } error)
             {
                 return error;
             }
@@ -105,19 +128,17 @@ public static class RunPipelineOrchestrator
         return null;
     }
 
-    private static async Task<ErrorDetail?> TrainAsync(TaskOrchestrationContext context, RunReference reference, Task cancel)
+    private static async Task<ErrorDetail?> RunJobAsync(TaskOrchestrationContext context, RunReference reference, RunJob job, JobEvents events)
     {
-        // One waiting task is raced again and again, over all attempts: one left waiting would swallow the event that comes next.
-        var ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
         for (var attempt = 1; attempt <= MaximumAttempts; attempt++)
         {
-            var submitted = await context.CallActivityAsync<StageOutcome>(RunActivities.SubmitTraining, new TrainingAttempt(reference, attempt), Retried);
+            var submitted = await context.CallActivityAsync<StageOutcome>(job.Submit, new TrainingAttempt(reference, attempt), Retried);
             if (submitted.Error is not null)
             {
                 return submitted.Error;
             }
 
-            (var status, ended) = await AwaitJobAsync(context, reference, ended, cancel);
+            var status = await AwaitJobAsync(context, reference, job, events);
             switch (status.State)
             {
                 case TrainingJobState.Succeeded:
@@ -126,51 +147,65 @@ public static class RunPipelineOrchestrator
                     // Without an error of the cluster's, the job's own result tells, which the next stage reads.
                     return status.Error;
                 case TrainingJobState.Cancelled:
-                    return new ErrorDetail("Training was cancelled", "The cluster cancelled the training job. Start the run again.");
+                    return new ErrorDetail($"{job.Doing} was cancelled", $"The cluster cancelled the {job.Name} job. Start the run again.");
             }
         }
 
-        return new ErrorDetail("Training was interrupted too often", $"The cluster took the job back {MaximumAttempts} times. Start the run again, or choose another cluster.");
+        return new ErrorDetail($"{job.Doing} was interrupted too often", $"The cluster took the job back {MaximumAttempts} times. Start the run again, or choose another cluster.");
     }
 
     // The event tells at once; the timer is for events that got lost.
-    private static async Task<(TrainingJobStatus Status, Task<object?> Ended)> AwaitJobAsync(
-        TaskOrchestrationContext context, RunReference reference, Task<object?> ended, Task cancel)
+    private static async Task<TrainingJobStatus> AwaitJobAsync(TaskOrchestrationContext context, RunReference reference, RunJob job, JobEvents events)
     {
         for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
         {
             using var over = new CancellationTokenSource();
             var timer = context.CreateTimer(wait, over.Token);
-            var first = await Task.WhenAny(ended, timer, cancel);
+            var first = await Task.WhenAny(events.Ended, timer, events.Cancel);
 #pragma warning disable CA1849 // CancelAsync goes through the thread pool, which an orchestrator must not.
             over.Cancel();
 #pragma warning restore CA1849
-            if (first == cancel)
+            if (first == events.Cancel)
             {
-                await context.CallActivityAsync(RunActivities.CancelTraining, reference, Retried);
+                await context.CallActivityAsync(job.Cancel, reference, Retried);
                 throw new RunCancelledException();
             }
 
-            if (ended.IsCompleted)
-            {
-                ended = context.WaitForExternalEvent<object?>(JobEndedEvent);
-            }
-
-            var status = await context.CallActivityAsync<TrainingJobStatus>(RunActivities.GetTraining, reference, Retried);
+            events.Rearm();
+            var status = await context.CallActivityAsync<TrainingJobStatus>(job.Get, reference, Retried);
             if (status.State is TrainingJobState.Unknown)
             {
                 // Lost by the cluster: to be submitted once more.
-                return (status with { State = TrainingJobState.Interrupted }, ended);
+                return status with { State = TrainingJobState.Interrupted };
             }
 
             if (status.Ended)
             {
-                return (status, ended);
+                return status;
             }
         }
     }
 
     private static TimeSpan Min(TimeSpan left, TimeSpan right) => left < right ? left : right;
+
+    /// <summary>A job of a run and the activities that deal with it.</summary>
+    private sealed record RunJob(string Name, string Doing, string Submit, string Get, string Cancel);
+
+    /// <summary>
+    /// The wait for the end of a job, which is one over all attempts and all jobs of a run: a wait that nobody looks at any more would swallow the event that
+    /// comes next.
+    /// </summary>
+    private sealed class JobEvents(TaskOrchestrationContext context, Task cancel)
+    {
+        private Task<object?>? _ended;
+
+        public Task Cancel => cancel;
+
+        public Task Ended => _ended ??= context.WaitForExternalEvent<object?>(JobEndedEvent);
+
+        /// <summary>Waits for the next event where this one came.</summary>
+        public void Rearm() => _ended = _ended is { IsCompleted: true } ? null : _ended;
+    }
 
     private sealed class RunCancelledException : Exception;
 }

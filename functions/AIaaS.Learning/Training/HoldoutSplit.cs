@@ -7,6 +7,15 @@ internal sealed record HoldoutSplit(int[] Training, int[] Holdout)
 {
     private const long Stream = 0x73706C6974; // "split"
 
+    /// <summary>The split that the data set stores, for the rows with a target; null where these leave nothing to judge by, or to learn from.</summary>
+    /// <param name="folds">The fold of each row of the data set, -1 for the holdout.</param>
+    /// <param name="rows">The rows with a target, ascending.</param>
+    public static HoldoutSplit? Stored(IReadOnlyList<int> folds, int[] rows)
+    {
+        var held = Enumerable.Range(0, rows.Length).ToLookup(row => folds[rows[row]] < 0);
+        return held[true].Any() && held[false].Any() ? new([.. held[false]], [.. held[true]]) : null;
+    }
+
     /// <param name="groups">The class of each row; the same share of each class is held out, and each class is trained on.</param>
     /// <param name="share">Share of rows to hold out.</param>
     /// <param name="seed">The run's seed.</param>

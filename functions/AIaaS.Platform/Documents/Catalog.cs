@@ -37,6 +37,11 @@ public sealed class Catalog
     /// <returns>Null where there is none.</returns>
     public async Task<Document<T>?> FindAsync<T>(DocumentKind<T> kind, string tenant, string name, CancellationToken cancellationToken)
         where T : class
+        => Visible(kind, await FindAnyAsync(kind, tenant, name, cancellationToken));
+
+    /// <summary>Finds an entry even where it counts as deleted; see <see cref="DocumentKind{T}.IsRemoved"/>.</summary>
+    internal async Task<Document<T>?> FindAnyAsync<T>(DocumentKind<T> kind, string tenant, string name, CancellationToken cancellationToken)
+        where T : class
     {
         var content = await _store.OpenReadAsync(kind.PathOf(tenant, name), range: null, cancellationToken);
         if (content is null)
@@ -88,7 +93,7 @@ public sealed class Catalog
     public Task<Document<T>> UpdateAsync<T>(
         DocumentKind<T> kind, string tenant, string name, Func<T, T> change, CancellationToken cancellationToken)
         where T : class
-        => UpsertAsync(kind, tenant, name, current => change(current ?? throw NotFound(kind, name)), cancellationToken);
+        => UpsertAsync(kind, tenant, name, current => change(current is null || kind.IsRemoved(current) ? throw NotFound(kind, name) : current), cancellationToken);
 
     /// <summary>Makes an entry or changes the one there is; see <see cref="UpdateAsync"/>.</summary>
     public async Task<Document<T>> UpsertAsync<T>(
@@ -100,7 +105,7 @@ public sealed class Catalog
     /// <param name="kind">The kind of the entry.</param>
     /// <param name="tenant">Whose it is.</param>
     /// <param name="name">Its name.</param>
-    /// <param name="change">Gives the new value from the one there is, null for none; giving back the same instance writes nothing. May run several times.</param>
+    /// <param name="change">Gives the new value from the one there is, be it deleted, null for none; giving back the same instance writes nothing. May run several times.</param>
     /// <param name="conditions">Checked on the version that is changed.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ProblemException">A condition does not hold, or other writers came between too often.</exception>
@@ -113,13 +118,14 @@ public sealed class Catalog
             return await _contended.ExecuteAsync(
                 async token =>
                 {
-                    var current = await FindAsync(kind, tenant, name, token);
-                    Demand(kind, name, current, conditions);
+                    var current = await FindAnyAsync(kind, tenant, name, token);
+                    var visible = Visible(kind, current);
+                    Demand(kind, name, visible, conditions);
                     var changed = change(current?.Value);
                     var document = current is not null && ReferenceEquals(changed, current.Value)
                         ? current
                         : await WriteAsync(kind, tenant, name, changed, current?.ETag, ifAbsent: current is null, token);
-                    return new Written<T>(document, Created: current is null);
+                    return new Written<T>(document, Created: visible is null);
                 },
                 cancellationToken);
         }
@@ -208,6 +214,10 @@ public sealed class Catalog
 
         return new DocumentPage<T>(items, wanted.Count > query.Limit ? FormatContinuation(wanted[query.Limit - 1]) : null);
     }
+
+    private static Document<T>? Visible<T>(DocumentKind<T> kind, Document<T>? document)
+        where T : class
+        => document is null || kind.IsRemoved(document.Value) ? null : document;
 
     private async Task<Document<T>> WriteAsync<T>(
         DocumentKind<T> kind, string tenant, string name, T value, string? ifMatch, bool ifAbsent, CancellationToken cancellationToken)

@@ -18,6 +18,9 @@ public sealed record DocumentKind<T>(string Folder, string Noun, Func<T, IReadOn
     /// </summary>
     public bool OfPlatform { get; init; }
 
+    /// <summary>Tells entries that count as deleted, though what is left of them must be kept: readers do not see them, and a change is given them.</summary>
+    public Func<T, bool> IsRemoved { get; init; } = _ => false;
+
     internal ObjectPath PathOf(string tenant, string name) => new(Containers.Catalog, OfPlatform ? $"{Folder}/{name}" : $"{tenant}/{Folder}/{name}{Extension}");
 
     internal string PrefixOf(string tenant, string prefix) => OfPlatform ? $"{Folder}/{prefix}" : $"{tenant}/{Folder}/{prefix}";

@@ -118,8 +118,15 @@ internal static class JsonDiagnosis
         }
         catch (JsonException)
         {
-            return new Mistake(path, $"must be {Describe(info)}");
+            return new Mistake(path, $"must be {Describe(info)}{Given(element, info)}");
         }
+    }
+
+    private static string Given(JsonElement element, JsonTypeInfo info)
+    {
+        const int longest = 50;
+        return (Nullable.GetUnderlyingType(info.Type) ?? info.Type).IsEnum && element.ValueKind is JsonValueKind.String && element.GetString()! is { Length: <= longest } word
+            && !word.Any(char.IsControl) ? $" and not '{word}'" : "";
     }
 
     private static string Describe(JsonTypeInfo info)

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AIaaS.Formats;
@@ -43,6 +44,22 @@ public static class Reply
     /// <summary>A stored file as it is, or 304 where the caller has this version already; closed once it is sent.</summary>
     public static IResult Content(ObjectContent content, string contentType) => new ContentResult(content, contentType);
 
+    /// <summary>A page for people that needs nothing but itself.</summary>
+    public static IResult Page(ObjectContent content) => new ContentResult(content, "text/html; charset=utf-8");
+
+    /// <summary>A page of a listing that is no JSON envelope.</summary>
+    /// <param name="body">The page.</param>
+    /// <param name="contentType">What it is.</param>
+    /// <param name="next">Where the next page is; null on the last.</param>
+    public static IResult Bytes(ReadOnlyMemory<byte> body, string contentType, string? next = null) => new BytesResult(body, contentType, next);
+
+    /// <summary>A body that is written while it is made.</summary>
+    /// <param name="contentType">What it is.</param>
+    /// <param name="fileName">What a browser calls it.</param>
+    /// <param name="write">Writes it.</param>
+    public static IResult Download(string contentType, string fileName, Func<PipeWriter, CancellationToken, Task> write)
+        => new DownloadResult(contentType, fileName, write);
+
     public static IResult NoContent() => Empty(StatusCodes.Status204NoContent);
 
     public static IResult Empty(int status, string? etag = null) => new EmptyResult(status, etag);
@@ -76,9 +93,42 @@ public static class Reply
                 }
 
                 response.ContentType = contentType;
+                if (contentType.StartsWith("text/html", StringComparison.Ordinal))
+                {
+                    // Values of somebody's data are in it. The page's own policy lets its one script run and nothing else; this keeps it from fetching anything.
+                    response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox allow-scripts";
+                    response.Headers.XContentTypeOptions = "nosniff";
+                }
+
                 response.ContentLength = content.Properties.Length;
                 await content.Stream.CopyToAsync(response.Body, httpContext.RequestAborted);
             }
+        }
+    }
+
+    private sealed class BytesResult(ReadOnlyMemory<byte> body, string contentType, string? next) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            response.ContentType = contentType;
+            response.ContentLength = body.Length;
+            if (next is not null)
+            {
+                response.Headers.Link = $"<{next}>; rel=\"next\"";
+            }
+
+            return response.Body.WriteAsync(body, httpContext.RequestAborted).AsTask();
+        }
+    }
+
+    private sealed class DownloadResult(string contentType, string fileName, Func<PipeWriter, CancellationToken, Task> write) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.ContentType = contentType;
+            httpContext.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileNameStar = fileName }.ToString();
+            return write(httpContext.Response.BodyWriter, httpContext.RequestAborted);
         }
     }
 

@@ -34,7 +34,9 @@ public sealed record PipelineDefinition
     {
         Require(Target is null or { Length: > 0 and <= 256 }, "target", "must be the name of a column.");
         Require(Task is null or LearningTask.Classification or LearningTask.Regression, "task", "must be 'classification' or 'regression'; other tasks are not supported by this version.");
-        Require(Split.Holdout is >= 0.05 and <= 0.5, "split.holdout", "must be from 0.05 to 0.5: the share of rows the model is judged on.");
+        DataRules.Validate(Clean);
+        DataRules.Validate(Validate);
+        DataRules.Validate(Split);
         Require(Trainers.Count > 0, "trainers", "must name at least one trainer.");
         foreach (var trainer in Trainers)
         {

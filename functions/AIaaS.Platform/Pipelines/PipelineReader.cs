@@ -16,14 +16,6 @@ public static class PipelineReader
 {
     private static readonly TagName StringTag = new("tag:yaml.org,2002:str");
 
-    private static readonly (string Section, string Member, string Field)[] Shorthands =
-    [
-        ("clean", "missing", "action"),
-        ("clean", "duplicates", "action"),
-        ("clean", "mask", "kinds"),
-        ("clean", "outliers", "method"),
-    ];
-
     private static readonly JsonSerializerOptions Strict = new(JsonDefaults.Options)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -63,7 +55,7 @@ public static class PipelineReader
 
         if (tree is JsonObject pipeline)
         {
-            ExpandShorthands(pipeline);
+            Shorthands.Expand(pipeline);
         }
 
         try
@@ -74,18 +66,6 @@ public static class PipelineReader
         {
             var explained = JsonDiagnosis.Explain(JsonSerializer.SerializeToUtf8Bytes(tree), typeof(PipelineDefinition), Strict, error);
             throw new ProblemException(Problem.InvalidValue, explained.Message) { Field = explained.Field };
-        }
-    }
-
-    /// <summary>Writes out what may be said by one word or list: <c>duplicates: keep</c> is <c>duplicates: { action: keep }</c>.</summary>
-    private static void ExpandShorthands(JsonObject pipeline)
-    {
-        foreach (var (section, member, field) in Shorthands)
-        {
-            if (pipeline[section] is JsonObject parent && parent[member] is { } value and not JsonObject)
-            {
-                parent[member] = new JsonObject { [field] = value.DeepClone() };
-            }
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using AIaaS.Data;
-using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Documents;
@@ -12,16 +11,15 @@ using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
 using Microsoft.Extensions.Logging;
-using DatasetSource = AIaaS.Platform.Datasets.DatasetSource;
-using PreparedSource = AIaaS.Data.Preparation.DatasetSource;
 
 namespace AIaaS.Platform.Runs;
 
 /// <summary>How a stage ended: refusals are values, so that an orchestration neither repeats them nor loses their words.</summary>
 /// <param name="Error">Null where the stage succeeded.</param>
-public sealed record StageOutcome(ErrorDetail? Error = null);
+/// <param name="AsJob">Whether a job is to do what the stage has only begun.</param>
+public sealed record StageOutcome(ErrorDetail? Error = null, bool AsJob = false);
 
-/// <summary>Asks for an attempt at a run's training job.</summary>
+/// <summary>Asks for an attempt at a run's job.</summary>
 public sealed record TrainingAttempt(RunReference Reference, int Attempt);
 
 /// <summary>What the stages of a run do. Every method may be repeated: it finds what it did before and goes on from there.</summary>
@@ -30,6 +28,7 @@ public sealed partial class PipelineStages(
     IObjectStore store,
     ITrainingCluster cluster,
     RunService runs,
+    VersionPreparation versions,
     ModelRegistry registry,
     EndpointService endpoints,
     ModelHost models,
@@ -37,47 +36,47 @@ public sealed partial class PipelineStages(
     TimeProvider time,
     ILogger<PipelineStages> logger)
 {
-    private static readonly string[] PreparedFiles =
-        [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
-
     private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName];
 
-    /// <summary>Reads, cleans and profiles the data set as a new version, and settles what the pipeline is to do with it.</summary>
-    public Task<StageOutcome> PrepareAsync(RunReference reference, CancellationToken cancellationToken)
+    /// <summary>
+    /// Settles what the run's version of the data set is made of, reads, cleans and profiles that where it is small enough for this process, and settles
+    /// what the pipeline is to do with it.
+    /// </summary>
+    public async Task<StageOutcome> PrepareAsync(RunReference reference, CancellationToken cancellationToken)
+    {
+        var asJob = false;
+        var outcome = await StageAsync(reference, StageNames.Prepare, async (run, token) =>
+        {
+            var plan = await versions.PlanAsync(reference, run, token);
+            var version = await FindVersionAsync(reference, run, token);
+            asJob = plan.AsJob && version is null;
+            return asJob ? null : await SettleAsync(reference, run, plan, version ?? await versions.PrepareAsync(reference, run, plan, token), token);
+        }, cancellationToken);
+        return outcome with { AsJob = asJob && outcome.Error is null };
+    }
+
+    /// <summary>Hands the preparation to the cluster.</summary>
+    public Task<StageOutcome> SubmitPreparationAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+        => StageAsync(attempt.Reference, StageNames.Prepare, async (run, token) =>
+        {
+            await versions.SubmitAsync(attempt.Reference, run, run.Preparation!, attempt.Attempt, token);
+            return null;
+        }, cancellationToken);
+
+    public Task<TrainingJobStatus> GetPreparationAsync(RunReference reference, CancellationToken cancellationToken)
+        => cluster.GetStatusAsync(JobOf(reference, Run.PreparationJobName), cancellationToken);
+
+    public Task CancelPreparationAsync(RunReference reference, CancellationToken cancellationToken)
+        => cluster.CancelAsync(JobOf(reference, Run.PreparationJobName), cancellationToken);
+
+    /// <summary>Makes the version of what the job prepared, and settles what the pipeline is to do with it.</summary>
+    public Task<StageOutcome> FinishPreparationAsync(RunReference reference, CancellationToken cancellationToken)
         => StageAsync(reference, StageNames.Prepare, async (run, token) =>
         {
-            var pipeline = run.Pipeline is null ? null : await catalog.FindAsync(Pipeline.Kind, reference.Tenant, run.Pipeline, token);
-            var definition = run.Definition ?? pipeline?.Value.Definition ?? new PipelineDefinition();
-            var version = (await catalog.FindAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), token))?.Value
-                ?? await PrepareVersionAsync(reference, run, definition, token);
-            await catalog.UpdateAsync(
-                Dataset.Kind,
-                reference.Tenant,
-                run.Dataset,
-                current => current.Version >= run.DatasetVersion ? current : current with { Version = run.DatasetVersion, Updated = time.GetUtcNow() },
-                token);
-
-            if (run.Pipeline is not null && run.Definition is null)
-            {
-                var profile = await ReadJsonAsync<DataProfile>(DatasetVersion.FileOf(reference.Tenant, run.Dataset, run.DatasetVersion, DataProfile.FileName), token);
-                var choice = TargetInference.Choose(new DataSchema { Columns = version.Columns }, profile, definition.Target, definition.Task);
-                definition = definition with { Target = choice.Target, Task = choice.Task };
-                if (pipeline is null)
-                {
-                    var now = time.GetUtcNow();
-                    await catalog.TryCreateAsync(
-                        Pipeline.Kind,
-                        reference.Tenant,
-                        run.Pipeline,
-                        new Pipeline { Name = run.Pipeline, Created = now, Updated = now, Inferred = true, Definition = definition },
-                        token);
-                }
-
-                await runs.ChangeAsync(reference, current => current with { Definition = definition }, token);
-            }
-
-            var words = FormattableString.Invariant($"{version.Rows} rows, {version.Columns.Count} columns");
-            return version.RowsQuarantined == 0 ? words : FormattableString.Invariant($"{words}, {version.RowsQuarantined} rows quarantined");
+            var plan = run.Preparation!;
+            var version = await FindVersionAsync(reference, run, token) ?? await versions.CollectAsync(reference, run, plan, token);
+            await versions.DiscardAsync(reference, token);
+            return await SettleAsync(reference, run, plan, version, token);
         }, cancellationToken);
 
     /// <summary>Hands the training job to the cluster.</summary>
@@ -97,6 +96,18 @@ public sealed partial class PipelineStages(
                 Dataset = run.Dataset,
                 DatasetVersion = run.DatasetVersion,
             };
+            var inputs = new Dictionary<string, ObjectPath>
+            {
+                ["data"] = File(PreparedDataset.DataFileName),
+                ["schema"] = File(DataSchema.FileName),
+                ["profile"] = File(DataProfile.FileName),
+            };
+            // Versions from before splits were stored have none; training then deals the rows itself.
+            if (await store.GetPropertiesAsync(File(DataSplits.RowsFileName), token) is not null)
+            {
+                inputs["splits"] = File(DataSplits.RowsFileName);
+            }
+
             await cluster.SubmitAsync(
                 new TrainingJob
                 {
@@ -107,22 +118,12 @@ public sealed partial class PipelineStages(
                         Tenant = tenant,
                         Run = run.Id,
                         Attempt = attempt.Attempt,
-                        Inputs = new Dictionary<string, string>
-                        {
-                            ["data"] = "inputs/data.parquet",
-                            ["schema"] = "inputs/" + DataSchema.FileName,
-                            ["profile"] = "inputs/" + DataProfile.FileName,
-                        },
+                        Inputs = inputs.ToDictionary(input => input.Key, input => $"inputs/{input.Value.Name[(input.Value.Name.LastIndexOf('/') + 1)..]}"),
                         Deadline = time.GetUtcNow() + options.TrainingTimeout,
                         Parameters = JsonSerializer.SerializeToElement(parameters, JsonDefaults.Options),
                     },
-                    Inputs = new Dictionary<string, ObjectPath>
-                    {
-                        ["data"] = File(PreparedDataset.DataFileName),
-                        ["schema"] = File(DataSchema.FileName),
-                        ["profile"] = File(DataProfile.FileName),
-                    },
-                    Folder = Run.TrainingFolder(attempt.Reference),
+                    Inputs = inputs,
+                    Folder = Run.JobFolder(attempt.Reference, Run.TrainingJobName),
                     Cluster = definition.Compute.Cluster,
                 },
                 token);
@@ -130,16 +131,16 @@ public sealed partial class PipelineStages(
         }, cancellationToken);
 
     public Task<TrainingJobStatus> GetTrainingAsync(RunReference reference, CancellationToken cancellationToken)
-        => cluster.GetStatusAsync(new TrainingJobId(reference.Tenant, reference.Run, Run.TrainingJobName), cancellationToken);
+        => cluster.GetStatusAsync(JobOf(reference, Run.TrainingJobName), cancellationToken);
 
     public Task CancelTrainingAsync(RunReference reference, CancellationToken cancellationToken)
-        => cluster.CancelAsync(new TrainingJobId(reference.Tenant, reference.Run, Run.TrainingJobName), cancellationToken);
+        => cluster.CancelAsync(JobOf(reference, Run.TrainingJobName), cancellationToken);
 
     /// <summary>Reads what the training job left and holds it against the pipeline's gate.</summary>
     public Task<StageOutcome> EvaluateAsync(RunReference reference, CancellationToken cancellationToken)
         => StageAsync(reference, StageNames.Evaluate, async (run, token) =>
         {
-            var outputs = OutputsOf(reference);
+            var outputs = Run.OutputsOf(reference, Run.TrainingJobName);
             var result = await ReadJsonAsync<JobResult>(outputs with { Name = outputs.Name + JobResult.FileName }, token);
             if (result.Status is not JobOutcome.Succeeded)
             {
@@ -173,7 +174,7 @@ public sealed partial class PipelineStages(
                 run = await runs.ChangeAsync(reference, current => current.Model is null ? current with { Model = allocated } : current, token);
             }
 
-            var outputs = OutputsOf(reference);
+            var outputs = Run.OutputsOf(reference, Run.TrainingJobName);
             var result = await ReadJsonAsync<JobResult>(outputs with { Name = outputs.Name + JobResult.FileName }, token);
             var files = ModelFiles.Select(file => result.Artifacts.SingleOrDefault(artifact => artifact.Path == file)
                 ?? throw new InvalidDataException($"The training job's result lists no {file}.")).ToList();
@@ -212,74 +213,45 @@ public sealed partial class PipelineStages(
             return $"endpoint {endpoint}";
         }, cancellationToken);
 
-    private async Task<DatasetVersion> PrepareVersionAsync(RunReference reference, Run run, PipelineDefinition definition, CancellationToken cancellationToken)
+    private async Task<DatasetVersion?> FindVersionAsync(RunReference reference, Run run, CancellationToken cancellationToken)
+        => (await catalog.FindAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), cancellationToken))?.Value;
+
+    private async Task<string> SettleAsync(RunReference reference, Run run, PreparationPlan plan, DatasetVersion version, CancellationToken cancellationToken)
     {
-        var dataset = (await catalog.GetAsync(Dataset.Kind, reference.Tenant, run.Dataset, cancellationToken)).Value;
-        using var folder = options.NewWorkFolder();
-        var sources = new List<PreparedSource>();
-        foreach (var source in dataset.Sources)
+        var now = time.GetUtcNow();
+        await catalog.UpdateAsync(
+            Dataset.Kind,
+            reference.Tenant,
+            run.Dataset,
+            current => current.Version >= version.Version ? current : current with { Version = version.Version, Updated = now },
+            cancellationToken);
+
+        if (run.Pipeline is not null && run.Definition is null)
         {
-            sources.Add(new PreparedSource(await DownloadAsync(source, Path.Combine(folder.Path, $"source{sources.Count}"), cancellationToken), source.Name));
+            var definition = plan.Definition;
+            var profile = await ReadJsonAsync<DataProfile>(DatasetVersion.FileOf(reference.Tenant, run.Dataset, version.Version, DataProfile.FileName), cancellationToken);
+            var choice = TargetInference.Choose(
+                new DataSchema { Columns = version.Columns }, profile, definition.Target ?? profile.Target?.Name, definition.Task ?? profile.Target?.Task);
+            definition = definition with { Target = choice.Target, Task = choice.Task };
+            if (plan.Infers)
+            {
+                // Does nothing where somebody wrote one meanwhile.
+                await catalog.TryCreateAsync(
+                    Pipeline.Kind,
+                    reference.Tenant,
+                    run.Pipeline,
+                    new Pipeline { Name = run.Pipeline, Created = now, Updated = now, Inferred = true, Definition = definition },
+                    cancellationToken);
+            }
+
+            await runs.ChangeAsync(reference, current => current with { Definition = definition }, cancellationToken);
         }
 
-        var prepared = Path.Combine(folder.Path, "prepared");
-        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reporter = new PreparationReporter(reference, runs, time, cancelled);
-        var parameters = new PrepareParameters
-        {
-            Target = definition.Target,
-            Task = definition.Task,
-            Clean = definition.Clean,
-            Validate = definition.Validate,
-            Split = definition.Split,
-        };
-        var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = folder.Path });
-        PreparationResult result;
-        try
-        {
-            result = await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline: null, reporter, cancelled.Token), cancelled.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new StageRefusedException(new ErrorDetail("Cancelled", "The run was cancelled while its data was prepared."));
-        }
-        finally
-        {
-            await reporter.DrainAsync();
-        }
-
-        foreach (var file in PreparedFiles)
-        {
-            var target = file == QuarantinedRow.FileName
-                ? DatasetVersion.QuarantineOf(reference.Tenant, run.Dataset, run.DatasetVersion)
-                : DatasetVersion.FileOf(reference.Tenant, run.Dataset, run.DatasetVersion, file);
-            await using var content = File.OpenRead(Path.Combine(prepared, file));
-            await store.WriteAsync(target, content, options: null, cancellationToken);
-        }
-
-        var version = new DatasetVersion
-        {
-            Dataset = run.Dataset,
-            Version = run.DatasetVersion,
-            Created = time.GetUtcNow(),
-            Run = run.Id,
-            Sources = dataset.Sources,
-            Rows = result.Quality.RowsKept,
-            RowsQuarantined = result.Quality.RowsQuarantined,
-            Columns = result.Schema.Columns,
-        };
-        await catalog.TryCreateAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), version, cancellationToken);
-        return version;
+        var words = FormattableString.Invariant($"{version.Rows} rows, {version.Columns.Count} columns");
+        return version.RowsQuarantined == 0 ? words : FormattableString.Invariant($"{words}, {version.RowsQuarantined} rows quarantined");
     }
 
-    private async Task<string> DownloadAsync(DatasetSource source, string path, CancellationToken cancellationToken)
-    {
-        await using var content = await store.OpenReadAsync(source.Location, range: null, cancellationToken)
-            ?? throw new StageRefusedException(new ErrorDetail("A source is missing", $"The file '{source.Name}' of the data set is no longer stored. Upload it again."));
-        await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16, useAsync: true);
-        await content.Stream.CopyToAsync(file, cancellationToken);
-        return path;
-    }
+    private static TrainingJobId JobOf(RunReference reference, string job) => new(reference.Tenant, reference.Run, job);
 
     private async Task<T> ReadJsonAsync<T>(ObjectPath path, CancellationToken cancellationToken)
         where T : class
@@ -289,12 +261,10 @@ public sealed partial class PipelineStages(
         return await content.ReadJsonAsync<T>(cancellationToken);
     }
 
-    private static ObjectPath OutputsOf(RunReference reference)
-    {
-        var folder = Run.TrainingFolder(reference);
-        return folder with { Name = folder.Name + "outputs/" };
-    }
-
+    /// <param name="reference">The run.</param>
+    /// <param name="stage">The stage.</param>
+    /// <param name="work">Gives what the stage did, for people; null where a job has yet to do it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     private async Task<StageOutcome> StageAsync(
         RunReference reference, string stage, Func<Run, CancellationToken, Task<string?>> work, CancellationToken cancellationToken)
     {
@@ -307,8 +277,7 @@ public sealed partial class PipelineStages(
 
         try
         {
-            var detail = await work(run, cancellationToken);
-            if (stage != StageNames.Train)
+            if (await work(run, cancellationToken) is { } detail)
             {
                 await runs.ReportAsync(reference, stage, StageStatus.Succeeded, 100, detail, cancellationToken);
             }
@@ -332,9 +301,4 @@ public sealed partial class PipelineStages(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The run {Tenant}/{Run} was refused in its stage {Stage}: {Reason}")]
     private partial void LogRefused(string tenant, string run, string stage, string reason);
-
-    private sealed class StageRefusedException(ErrorDetail error) : Exception(error.Detail)
-    {
-        public ErrorDetail Error { get; } = error;
-    }
 }

@@ -101,6 +101,9 @@ public sealed record Run
     /// <summary>The definition this run follows, whatever becomes of the pipeline's own.</summary>
     public PipelineDefinition? Definition { get; init; }
 
+    /// <summary>What this run's version of the data set is made of; null until that is settled.</summary>
+    public PreparationPlan? Preparation { get; init; }
+
     /// <summary>Counts the changes of this document.</summary>
     public int Revision { get; init; } = 1;
 
@@ -166,8 +169,21 @@ public sealed record Run
     /// <summary>The job that trains, within its run.</summary>
     internal const string TrainingJobName = "train";
 
-    /// <summary>Where that job keeps its files.</summary>
-    internal static ObjectPath TrainingFolder(RunReference run) => new(Containers.Runs, $"{run.Tenant}/{run.Run}/jobs/{TrainingJobName}/");
+    /// <summary>The job that prepares the data, where that is not done inside a function.</summary>
+    internal const string PreparationJobName = "prepare";
+
+    /// <summary>Where a job of a run keeps its files.</summary>
+    internal static ObjectPath JobFolder(RunReference run, string job) => new(Containers.Runs, $"{run.Tenant}/{run.Run}/jobs/{job}/");
+
+    /// <summary>Where that job leaves its results.</summary>
+    internal static ObjectPath OutputsOf(RunReference run, string job)
+    {
+        var folder = JobFolder(run, job);
+        return folder with { Name = folder.Name + "outputs/" };
+    }
+
+    /// <summary>Where the report lies on data that a pipeline refused, and that has no version.</summary>
+    internal static ObjectPath ReportFile(RunReference run, string file) => new(Containers.Runs, $"{run.Tenant}/{run.Run}/refused/{file}");
 }
 
 /// <summary>Names a run across tenants; the input of its orchestration, whose instance id is the run's.</summary>

@@ -77,18 +77,24 @@ public sealed class RunViews(RunService runs, IObjectStore store, TimeProvider t
     {
         var run = (await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken)).Value;
         var number = 0;
-        if (run.Stages.Any(stage => stage is { Name: StageNames.Train, Status: StageStatus.Running })
-            && await FindLastProgressAsync(reference, cancellationToken) is { } last)
+        if (JobUnderWay(run) is { } under && await FindLastProgressAsync(reference, under.Job, cancellationToken) is { } last)
         {
             (number, var progress) = last;
             if (progress.Percent is { } percent)
             {
-                run = run.WithStage(StageNames.Train, StageStatus.Running, percent, DetailOf(progress));
+                run = run.WithStage(under.Stage, StageStatus.Running, percent, DetailOf(progress));
             }
         }
 
         return new SeenRun(RunView.Of(run), string.Create(CultureInfo.InvariantCulture, $"{run.Revision}-{number}"));
     }
+
+    private static (string Stage, string Job)? JobUnderWay(Run run) => run.Stages.FirstOrDefault(stage => stage.Status is StageStatus.Running)?.Name switch
+    {
+        StageNames.Train => (StageNames.Train, Run.TrainingJobName),
+        StageNames.Prepare when run.Preparation is { AsJob: true } => (StageNames.Prepare, Run.PreparationJobName),
+        _ => null,
+    };
 
     /// <summary>Tells of every state of a run that is seen, until it has ended. Each event holds the whole state, so none is missed by a late reader.</summary>
     /// <param name="reference">The run.</param>
@@ -121,14 +127,14 @@ public sealed class RunViews(RunService runs, IObjectStore store, TimeProvider t
     public async Task<ObjectContent> OpenTrialLogAsync(RunReference reference, int trial, CancellationToken cancellationToken)
     {
         await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken);
-        var folder = Run.TrainingFolder(reference);
+        var folder = Run.JobFolder(reference, Run.TrainingJobName);
         var log = trial == 1 ? await store.OpenReadAsync(folder with { Name = folder.Name + "log.txt" }, range: null, cancellationToken) : null;
         return log ?? throw new ProblemException(Problem.NotFound, $"The run '{reference.Run}' has no log of a trial {trial} yet.");
     }
 
-    private async Task<(int Number, JobProgress Progress)?> FindLastProgressAsync(RunReference reference, CancellationToken cancellationToken)
+    private async Task<(int Number, JobProgress Progress)?> FindLastProgressAsync(RunReference reference, string job, CancellationToken cancellationToken)
     {
-        var folder = Run.TrainingFolder(reference);
+        var folder = Run.JobFolder(reference, job);
         var prefix = $"{folder.Name}outputs/{JobProgress.Folder}/";
         ObjectProperties? last = null;
         var count = 0;

@@ -6,7 +6,7 @@ using AIaaS.Trainer.Jobs;
 
 namespace AIaaS.Trainer.Preparation;
 
-/// <summary>Makes a prepared data set of all inputs, in their order; a folder stands for the files in it, by name.</summary>
+/// <summary>Makes a prepared data set of all inputs but the baseline's, in the order of their names; a folder stands for the files in it, by name.</summary>
 internal sealed class PrepareRunner(TimeProvider timeProvider) : IJobRunner
 {
     private const string WorkFolder = "work";
@@ -19,7 +19,10 @@ internal sealed class PrepareRunner(TimeProvider timeProvider) : IJobRunner
     public Task<JobResult> RunAsync(JobContext job, CancellationToken cancellationToken)
     {
         var parameters = job.Folder.Parameters<PrepareParameters>();
-        var sources = job.Description.Inputs.Keys.SelectMany(name => SourcesOf(job.Folder.Input(name))).ToList();
+        var sources = job.Description.Inputs.Keys.Where(PrepareInputs.IsSource).Order(StringComparer.Ordinal).SelectMany(name => SourcesOf(job.Folder.Input(name))).ToList();
+        var baseline = parameters.BaselineVersion is { } version
+            ? new PreparationBaseline(version, job.Folder.Input(PrepareInputs.BaselineData), job.Folder.Input(PrepareInputs.BaselineSchema), job.Folder.Input(PrepareInputs.BaselineProfile))
+            : null;
         var work = Directory.CreateDirectory(Path.Combine(job.Folder.Path, WorkFolder));
         try
         {
@@ -29,7 +32,7 @@ internal sealed class PrepareRunner(TimeProvider timeProvider) : IJobRunner
                 Threads = job.Threads,
                 MemoryLimit = job.MemoryBytes is { } bytes ? (long)(bytes * EngineShare) : null,
             };
-            new DatasetPreparation(options).Prepare(sources, parameters, job.Folder.Outputs, baseline: null, new Reporter(job.Progress, timeProvider), cancellationToken);
+            new DatasetPreparation(options).Prepare(sources, parameters, job.Folder.Outputs, baseline, new Reporter(job.Progress, timeProvider), cancellationToken);
             return Task.FromResult(new JobResult { Status = JobOutcome.Succeeded });
         }
         catch (DatasetException unusable)

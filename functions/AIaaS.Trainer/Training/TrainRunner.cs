@@ -6,7 +6,7 @@ using AIaaS.Trainer.Jobs;
 
 namespace AIaaS.Trainer.Training;
 
-/// <summary>Trains, judges and exports a model from the inputs <c>data</c> and <c>schema</c>.</summary>
+/// <summary>Trains, judges and exports a model from the inputs <c>data</c> and <c>schema</c>, and <c>splits</c> where there is one.</summary>
 internal sealed class TrainRunner(TimeProvider timeProvider) : IJobRunner
 {
     public JobKind Kind => JobKind.Train;
@@ -40,6 +40,7 @@ internal sealed class TrainRunner(TimeProvider timeProvider) : IJobRunner
             Features = features,
             Target = target,
             Schema = dataset.Schema,
+            Folds = job.Description.Inputs.ContainsKey("splits") ? StoredSplits.ReadFolds(job.Folder.Input("splits"), cancellationToken) : null,
             OutputFolder = job.Folder.Outputs,
             CheckpointFolder = job.Folder.Checkpoints,
             Threads = job.Threads,

@@ -39,7 +39,7 @@ public sealed class DelimitedFileTests : PreparationTest
     {
         PrepareText(Penguins);
         Assert.Equal(
-            ["data.parquet", "profile.json", "quality.json", "quarantine.jsonl", "schema.json"],
+            ["contract.json", "data.parquet", "profile.json", "quality.html", "quality.json", "quarantine.jsonl", "schema.json", "splits.json", "splits.parquet"],
             Directory.EnumerateFiles(Output).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 

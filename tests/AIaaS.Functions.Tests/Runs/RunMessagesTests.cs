@@ -116,7 +116,9 @@ public sealed class RunMessagesTests : IDisposable
     private async Task RequestAsync()
     {
         using var table = new MemoryStream("a,b\n1,2\n"u8.ToArray());
-        await new DatasetService(_catalog, _store, TimeProvider.System).UploadAsync("default", "numbers", "data.csv", table, append: false, conditions: default, default);
+        var housekeeping = new DatasetHousekeeping(
+            _catalog, _store, new DatasetContracts(_catalog, TimeProvider.System), TimeProvider.System, NullLogger<DatasetHousekeeping>.Instance);
+        await new DatasetService(_catalog, _store, housekeeping, TimeProvider.System).UploadAsync("default", "numbers", "data.csv", table, append: false, conditions: default, default);
         await _runs.RequestAsync("default", "numbers", "numbers", "run-1", "a test", default);
     }
 

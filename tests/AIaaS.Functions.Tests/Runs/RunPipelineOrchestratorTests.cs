@@ -298,5 +298,101 @@ public sealed class RunPipelineOrchestratorTests
         Assert.Single(run.Calls, RunActivities.PrepareDataset);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Large_data_is_prepared_by_a_job_before_the_model_is_trained_by_another(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { PreparesAsJob = true };
+
+        await run.RunAsync();
+
+        Assert.Equal(
+            [
+                RunActivities.BeginRun, RunActivities.PrepareDataset, RunActivities.SubmitPreparation, RunActivities.GetPreparation, RunActivities.FinishPreparation,
+                RunActivities.SubmitTraining, RunActivities.GetTraining,
+                RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel, RunActivities.EndRun,
+            ],
+            run.Calls);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_end_of_training_is_heard_though_that_of_the_preparation_was_found_by_the_timer(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { PreparesAsJob = true };
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+        await run.PassTimeUntilAsync(run.Submitted, TimeSpan.FromSeconds(10));
+
+        // No time passes from here on.
+        await run.RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(TrainingJobState.Interrupted, false)]
+    [InlineData(TrainingJobState.Interrupted, true)]
+    [InlineData(TrainingJobState.Unknown, false)]
+    public async Task A_prepare_job_the_cluster_took_back_or_lost_is_submitted_again(TrainingJobState state, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { PreparesAsJob = true };
+        run.GetPreparation = () => StateAsync(run.PreparationAttempts.Count < 3 ? state : TrainingJobState.Succeeded);
+
+        await run.RunAsync();
+
+        Assert.Equal([1, 2, 3], run.PreparationAttempts);
+        Assert.Equal([1], run.Attempts);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Cancelled_while_a_job_prepares_its_data_a_run_takes_that_job_back(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { PreparesAsJob = true, GetPreparation = () => StateAsync(TrainingJobState.Running) };
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Cancelled, run.End.Status);
+        Assert.Equal([RunActivities.CancelPreparation, RunActivities.EndRun], run.Calls.TakeLast(2));
+    }
+
+    [Fact]
+    public async Task A_prepare_job_that_failed_is_told_by_the_stage_that_reads_its_result()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false)
+        {
+            PreparesAsJob = true,
+            GetPreparation = () => StateAsync(TrainingJobState.Failed),
+            Refusals = { [RunActivities.FinishPreparation] = Refusal },
+        };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, Refusal), (run.End.Status, run.End.Error));
+        Assert.DoesNotContain(RunActivities.SubmitTraining, run.Calls);
+    }
+
+    [Fact]
+    public async Task A_prepare_job_that_nobody_can_look_at_any_longer_is_cancelled()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: true) { PreparesAsJob = true, GetPreparation = () => throw new IOException("the cluster is out of reach") };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Failed, run.End.Status);
+        Assert.Contains(RunActivities.CancelPreparation, run.Calls);
+        Assert.DoesNotContain(RunActivities.CancelTraining, run.Calls);
+    }
+
     private static Task<TrainingJobStatus> StateAsync(TrainingJobState state) => Task.FromResult(new TrainingJobStatus(state));
 }

@@ -32,6 +32,19 @@ internal sealed class ScriptedRun : IAsyncDisposable
                 return await GetTraining();
             })
             .Activity<RunReference>(RunActivities.CancelTraining, _ => null)
+            .Activity<RunReference>(RunActivities.GetPreparation, async (_, _) =>
+            {
+                Looked.Release();
+                return await GetPreparation();
+            })
+            .Activity<RunReference>(RunActivities.CancelPreparation, _ => null)
+            .Activity<TrainingAttempt>(RunActivities.SubmitPreparation, attempt =>
+            {
+                PreparationAttempts.Add(attempt!.Attempt);
+                var outcome = Answer(RunActivities.SubmitPreparation);
+                Submitted.Release();
+                return outcome;
+            })
             .Activity<TrainingAttempt>(RunActivities.SubmitTraining, attempt =>
             {
                 Attempts.Add(attempt!.Attempt);
@@ -44,7 +57,7 @@ internal sealed class ScriptedRun : IAsyncDisposable
                 Ends.Add(end!);
                 return null;
             });
-        foreach (var stage in (string[])[RunActivities.PrepareDataset, RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel])
+        foreach (var stage in (string[])[RunActivities.PrepareDataset, RunActivities.FinishPreparation, RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel])
         {
             functions.Activity<RunReference>(stage, async (_, cancellationToken) =>
             {
@@ -62,6 +75,13 @@ internal sealed class ScriptedRun : IAsyncDisposable
     }
 
     public RunPlan Plan { get; set; } = new(Proceeds: true, Trains: true);
+
+    /// <summary>Whether the data is prepared by a job.</summary>
+    public bool PreparesAsJob { get; set; }
+
+    public Func<Task<TrainingJobStatus>> GetPreparation { get; set; } = () => Task.FromResult(new TrainingJobStatus(TrainingJobState.Succeeded));
+
+    public List<int> PreparationAttempts { get; } = [];
 
     /// <summary>What stages are refused for.</summary>
     public Dictionary<string, ErrorDetail> Refusals { get; } = [];
@@ -143,6 +163,6 @@ internal sealed class ScriptedRun : IAsyncDisposable
             throw new IOException("/secret/path: the disk is on fire");
         }
 
-        return new StageOutcome(Refusals.GetValueOrDefault(stage));
+        return new StageOutcome(Refusals.GetValueOrDefault(stage), AsJob: stage == RunActivities.PrepareDataset && PreparesAsJob);
     }
 }

@@ -14,7 +14,7 @@ public sealed class DatasetServiceTests : IDisposable
     private readonly RunWorld _world = new();
     private readonly DatasetService _datasets;
 
-    public DatasetServiceTests() => _datasets = new DatasetService(_world.Catalog, _world.Store, _world.Time);
+    public DatasetServiceTests() => _datasets = _world.Datasets;
 
     public void Dispose() => _world.Dispose();
 

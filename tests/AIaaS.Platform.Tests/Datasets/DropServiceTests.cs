@@ -18,7 +18,7 @@ public sealed class DropServiceTests : IDisposable
 
     public DropServiceTests()
     {
-        _datasets = new DatasetService(_world.Catalog, _world.Store, _world.Time);
+        _datasets = _world.Datasets;
         _drops = new DropService(_datasets, _world.Runs, _world.Store, _world.Time, NullLogger<DropService>.Instance);
     }
 

@@ -41,7 +41,7 @@ public sealed class JsonBodyTests
     [InlineData("""{"name":null}""", "name", "must be a string and not null")]
     [InlineData("""{"name":"x","count":"5"}""", "count", "must be a whole number from -2147483648 to 2147483647")]
     [InlineData("""{"name":"x","count":99999999999}""", "count", "must be a whole number from -2147483648 to 2147483647")]
-    [InlineData("""{"name":"x","color":"green"}""", "color", "must be one of 'deep-blue', 'red'")]
+    [InlineData("""{"name":"x","color":"green"}""", "color", "must be one of 'deep-blue', 'red' and not 'green'")]
     [InlineData("""{"name":"x","color":1}""", "color", "must be one of 'deep-blue', 'red'")]
     [InlineData("""{"name":"x","lines":{}}""", "lines", "must be an array")]
     [InlineData("""{"name":"x","lines":[1]}""", "lines[0]", "must be an object")]

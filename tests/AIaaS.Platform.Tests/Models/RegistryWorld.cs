@@ -12,7 +12,7 @@ namespace AIaaS.Platform.Tests.Models;
 /// <summary>A registry and what a training job leaves for it.</summary>
 internal sealed class RegistryWorld : IDisposable
 {
-    public static readonly ObjectPath Outputs = Run.TrainingFolder(RunWorld.Reference("run")) is var folder ? folder with { Name = folder.Name + "outputs/" } : default;
+    public static readonly ObjectPath Outputs = Run.OutputsOf(RunWorld.Reference("run"), Run.TrainingJobName);
 
     public RegistryWorld() => Registry = new ModelRegistry(Runs.Catalog, Runs.Store, Runs.Time);
 

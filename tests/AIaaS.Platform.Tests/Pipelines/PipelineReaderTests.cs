@@ -162,6 +162,93 @@ public sealed class PipelineReaderTests
     }
 
     [Theory]
+    [InlineData("clean: { filter: '' }", "clean.filter")]
+    [InlineData("clean: { filter: 5 }", "clean.filter")]
+    [InlineData("clean: { derive: { '': a } }", "clean.derive")]
+    [InlineData("clean: { derive: { b: '  ' } }", "clean.derive.b")]
+    [InlineData("clean: { derive: { b: } }", "clean.derive.b")]
+    [InlineData("clean: { text: shout }", "clean.text.case")]
+    [InlineData("clean: { text: { columns: [] } }", "clean.text.columns")]
+    [InlineData("clean: { missing: guess }", "clean.missing.action")]
+    [InlineData("clean: { missing: { action: drop-column, above: 1.01 } }", "clean.missing.above")]
+    [InlineData("clean: { missing: constant }", "clean.missing.value")]
+    [InlineData("clean: { missing: { action: median, value: 0 } }", "clean.missing.value")]
+    [InlineData("clean: { missing: { action: mean, columns: [a, a] } }", "clean.missing.columns")]
+    [InlineData("clean: { rare: -0.1 }", "clean.rare.below")]
+    [InlineData("clean: { rare: { into: '' } }", "clean.rare.into")]
+    [InlineData("clean: { duplicates: [] }", "clean.duplicates.key")]
+    [InlineData("clean: { mask: [passport] }", "clean.mask.kinds[0]")]
+    [InlineData("clean: { mask: [email, email] }", "clean.mask.kinds")]
+    [InlineData("clean: { mask: { kinds: [email], action: burn } }", "clean.mask.action")]
+    [InlineData("clean: { outliers: { method: iqr, threshold: 0 } }", "clean.outliers.threshold")]
+    [InlineData("clean: { outliers: { threshold: 1 } }", "clean.outliers.threshold")]
+    [InlineData("clean: { outliers: { action: clip } }", "clean.outliers.action")]
+    [InlineData("clean: { sample: 0 }", "clean.sample.rows")]
+    [InlineData("clean: { sample: 1.5 }", "clean.sample.share")]
+    [InlineData("validate: refuse", "validate.contract")]
+    [InlineData("validate: { psi: -1 }", "validate.psi")]
+    [InlineData("validate: { ks: 1.1 }", "validate.ks")]
+    [InlineData("validate: { suspiciousShare: 2 }", "validate.suspiciousShare")]
+    [InlineData("split: { folds: 1 }", "split.folds")]
+    [InlineData("split: { folds: 21 }", "split.folds")]
+    [InlineData("split: { group: '' }", "split.group")]
+    [InlineData("split: { group: a, time: b }", "split")]
+    [InlineData("split: { time: b, stratify: true }", "split.stratify")]
+    public void What_a_pipeline_asks_of_its_data_is_held_to_bounds(string text, string field)
+    {
+        var refusal = Assert.Throws<ProblemException>(() => PipelineReader.Read(text));
+
+        Assert.Equal((Problem.InvalidValue, field), (refusal.Problem, refusal.Field));
+    }
+
+    [Fact]
+    public void A_word_that_is_none_of_those_known_is_named_beside_them()
+    {
+        var refusal = Assert.Throws<ProblemException>(() => PipelineReader.Read("clean: { outliers: { method: gut-feeling } }"));
+
+        Assert.Contains("'z-score', 'iqr', 'isolation-forest'", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("'gut-feeling'", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("clean: { missing: median }", "clean: { missing: { action: median } }")]
+    [InlineData("clean: { missing: { action: constant, value: 0, columns: age } }", "clean: { missing: { action: constant, value: '0', columns: [age] } }")]
+    [InlineData("clean: { text: lower }", "clean: { text: { case: lower } }")]
+    [InlineData("clean: { rare: 0.02 }", "clean: { rare: { below: 0.02 } }")]
+    [InlineData("clean: { duplicates: [id, day] }", "clean: { duplicates: { key: [id, day] } }")]
+    [InlineData("clean: { mask: email }", "clean: { mask: { kinds: [email] } }")]
+    [InlineData("clean: { mask: [email, national-id] }", "clean: { mask: { kinds: [email, national-id] } }")]
+    [InlineData("clean: { outliers: z-score }", "clean: { outliers: { method: z-score } }")]
+    [InlineData("clean: { sample: 1000 }", "clean: { sample: { rows: 1000 } }")]
+    [InlineData("clean: { sample: 0.25 }", "clean: { sample: { share: 0.25 } }")]
+    [InlineData("clean: { filter: [a > 1, b < 2 OR c] }", "clean: { filter: (a > 1) AND (b < 2 OR c) }")]
+    [InlineData("clean: { derive: { one: 1, yes: true } }", "clean: { derive: { one: '1', yes: 'true' } }")]
+    [InlineData("validate: reject", "validate: { contract: reject, drift: reject, poisoning: reject }")]
+    [InlineData("validate: off", "validate: { contract: off, drift: off, poisoning: off }")]
+    [InlineData("split: 0.3", "split: { holdout: 0.3 }")]
+    public void Shorthands_say_the_same_as_what_they_stand_for(string brief, string whole)
+    {
+        static string Written(string text) => System.Text.Json.JsonSerializer.Serialize(PipelineReader.Read(text), JsonDefaults.Options);
+
+        Assert.Equal(Written(whole), Written(brief));
+        Assert.NotEqual(Written(""), Written(brief));
+    }
+
+    [Fact]
+    public void A_definition_written_out_is_read_again_as_it_was()
+    {
+        var definition = PipelineReader.Read(
+            """
+            clean: { derive: { 'x "y"': a + b }, missing: drop-row, outliers: iqr, sample: 0.5, mask: { columns: [name], action: hash } }
+            validate: { contract: reject, psi: 0.1 }
+            split: { group: customer, folds: 3 }
+            """);
+        var written = System.Text.Json.JsonSerializer.Serialize(definition, JsonDefaults.Options);
+
+        Assert.Equal(written, System.Text.Json.JsonSerializer.Serialize(PipelineReader.Read(written), JsonDefaults.Options));
+    }
+
+    [Theory]
     [InlineData("compute: { cluster: GPU! }", "compute.cluster")]
     [InlineData("deploy: { endpoint: a/b }", "deploy.endpoint")]
     public void A_name_out_of_pattern_is_named(string text, string field)

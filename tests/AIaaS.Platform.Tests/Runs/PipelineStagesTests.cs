@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Endpoints;
@@ -7,6 +8,8 @@ using AIaaS.Platform.Models;
 using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Runs;
+using AIaaS.Platform.Security;
+using AIaaS.Platform.Storage;
 using AIaaS.Platform.Tests.Models;
 using AIaaS.Platform.Training;
 using AIaaS.Serving.Models;
@@ -14,6 +17,7 @@ using AIaaS.Serving.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Moq;
 using static AIaaS.Platform.Tests.Runs.RunWorld;
+using DatasetSource = AIaaS.Platform.Datasets.DatasetSource;
 using ModelReference = AIaaS.Platform.Runs.ModelReference;
 
 namespace AIaaS.Platform.Tests.Runs;
@@ -28,25 +32,22 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     private readonly ModelServer _server;
     private readonly DatasetService _datasets;
     private readonly Mock<ITrainingCluster> _cluster = new();
+    private readonly LocalFileCache _cache;
     private readonly PipelineStages _stages;
+    private readonly List<TrainingJob> _submitted = [];
+    private PlatformOptions _options;
 
     public PipelineStagesTests()
     {
         var (runs, catalog) = (_world.Runs, _world.Runs.Catalog);
         _directory = new EndpointDirectory(catalog, runs.Time, NullLogger<EndpointDirectory>.Instance);
         _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
-        _datasets = new DatasetService(catalog, runs.Store, runs.Time);
-        _stages = new PipelineStages(
-            catalog,
-            runs.Store,
-            _cluster.Object,
-            runs.Runs,
-            _world.Registry,
-            new EndpointService(catalog, _world.Registry, _directory, runs.Time),
-            new ModelHost(_world.Registry, _server),
-            new PlatformOptions { Home = _home.Path },
-            runs.Time,
-            NullLogger<PipelineStages>.Instance);
+        _datasets = runs.Datasets;
+        _options = new PlatformOptions { Home = _home.Path };
+        _cache = new LocalFileCache(_home["cache"], _options.DataCacheBytes, runs.Store);
+        _cluster.Setup(cluster => cluster.SubmitAsync(It.IsAny<TrainingJob>(), It.IsAny<CancellationToken>()))
+            .Callback((TrainingJob given, CancellationToken _) => _submitted.Add(given));
+        _stages = Stages();
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -55,6 +56,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     {
         await _server.DisposeAsync();
         _directory.Dispose();
+        _cache.Dispose();
         _home.Dispose();
         _world.Dispose();
     }
@@ -165,6 +167,168 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_version_tells_what_it_was_made_of()
+    {
+        await StartAsync(Rows(40));
+        await _stages.PrepareAsync(Penguins, default);
+        await _world.Runs.EndAsync("run");
+        await _world.Runs.Contracts.PutAsync(Tenant, "penguins", new DataContract { Columns = [new ColumnContract { Name = "mass" }] }, default, default);
+        var contract = await _world.Runs.Contracts.GetAsync(Tenant, "penguins", default);
+        await _world.Runs.StartAsync("next");
+        await _world.Runs.BeginAsync("next");
+
+        Assert.Null((await _stages.PrepareAsync(Reference("next"), default)).Error);
+
+        var first = (await _datasets.GetVersionAsync(Tenant, "penguins", 1, default)).Value;
+        var second = (await _datasets.GetVersionAsync(Tenant, "penguins", 2, default)).Value;
+        Assert.Equal((null, 40L), (first.Parent, first.RowsRead));
+        Assert.Equal((1, new ContractReference(contract.Value.Revision, contract.ETag), 40L), (second.Parent, second.Contract, second.RowsRead));
+        Assert.Equal(first.Sources, second.Sources);
+    }
+
+    [Fact]
+    public async Task What_a_version_is_made_of_is_settled_once()
+    {
+        await StartAsync(Rows(40));
+        _world.Runs.Crash.Arm(3, done: true);
+        Assert.True(await _world.Runs.DiesAsync(() => _stages.PrepareAsync(Penguins, default)));
+        _world.Runs.Crash.Restart();
+        var settled = (await RunAsync()).Preparation!;
+
+        await _datasets.UploadAsync(Tenant, "penguins", "other.csv", new MemoryStream("a,b\n1,2\n"u8.ToArray()), append: false, default, default);
+        await DefineAsync(new PipelineDefinition { Target = "island" });
+        await _stages.PrepareAsync(Penguins, default);
+
+        Assert.Equal("rows.csv", Assert.Single((await _datasets.GetVersionAsync(Tenant, "penguins", 1, default)).Value.Sources).Name);
+        Assert.Equal(settled.Sources, (await RunAsync()).Preparation!.Sources);
+        Assert.Equal("species", (await RunAsync()).Definition!.Target);
+    }
+
+    [Fact]
+    public async Task Small_data_is_prepared_here()
+    {
+        await StartAsync(Rows(40));
+
+        Assert.False((await _stages.PrepareAsync(Penguins, default)).AsJob);
+
+        _cluster.Verify(cluster => cluster.SubmitAsync(It.IsAny<TrainingJob>(), It.IsAny<CancellationToken>()), Times.Never);
+    }
+
+    [Fact]
+    public async Task Large_data_is_left_to_a_job_that_is_told_its_sources_in_order_and_by_their_names()
+    {
+        _options = _options with { PrepareInFunctionMaxBytes = 100 };
+        await StartAsync(Rows(40));
+        await _datasets.UploadAsync(Tenant, "penguins", "a few more.csv", new MemoryStream(Encoding.UTF8.GetBytes(Rows(10))), append: true, default, default);
+        await DefineAsync(PipelineReader.Read("{ target: mass, clean: { mask: { kinds: [email], action: hash } } }"));
+
+        Assert.Equal(new StageOutcome(AsJob: true), await Stages().PrepareAsync(Penguins, default));
+        Assert.Null((await Stages().SubmitPreparationAsync(new TrainingAttempt(Penguins, 2), default)).Error);
+
+        var job = Assert.Single(_submitted);
+        Assert.Equal((JobKind.Prepare, "prepare", 2), (job.Description.Kind, job.Description.Id, job.Description.Attempt));
+        Assert.Equal(
+            [("source-000001", "inputs/source-000001/rows.csv"), ("source-000002", "inputs/source-000002/a few more.csv")],
+            job.Description.Inputs.OrderBy(input => input.Key, StringComparer.Ordinal).Select(input => (input.Key, input.Value)));
+        foreach (var input in job.Inputs.Values) Assert.NotNull(await _world.Runs.Store.GetPropertiesAsync(input, default));
+        var parameters = job.Description.Parameters.Deserialize<PrepareParameters>(JsonDefaults.Options)!;
+        Assert.Equal(("mass", MaskAction.Hash, 32), (parameters.Target, parameters.Clean.Mask.Action, Convert.FromBase64String(parameters.MaskSalt!).Length));
+        Assert.Equal(StageStatus.Running, Stage(await RunAsync(), StageNames.Prepare).Status);
+    }
+
+    [Fact]
+    public async Task A_job_gets_the_version_before_where_a_check_needs_it()
+    {
+        await StartAsync(Rows(40));
+        await _stages.PrepareAsync(Penguins, default);
+        await _world.Runs.EndAsync("run");
+        _options = _options with { PrepareInFunctionMaxBytes = 1 };
+
+        Assert.Contains(PrepareInputs.BaselineData, (await SubmittedAsync("a", "{ }")).Description.Inputs.Keys);
+        Assert.DoesNotContain(PrepareInputs.BaselineData, (await SubmittedAsync("b", "{ validate: { drift: off, poisoning: off } }")).Description.Inputs.Keys);
+
+        async Task<TrainingJob> SubmittedAsync(string run, string definition)
+        {
+            await DefineAsync(PipelineReader.Read(definition));
+            await _world.Runs.StartAsync(run);
+            await _world.Runs.BeginAsync(run);
+            await Stages().PrepareAsync(Reference(run), default);
+            await Stages().SubmitPreparationAsync(new TrainingAttempt(Reference(run), 1), default);
+            await _world.Runs.EndAsync(run, RunStatus.Failed);
+            var job = _submitted[^1];
+            var parameters = job.Description.Parameters.Deserialize<PrepareParameters>(JsonDefaults.Options)!;
+            Assert.Equal(job.Description.Inputs.ContainsKey(PrepareInputs.BaselineData) ? 1 : null, parameters.BaselineVersion);
+            return job;
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Finishing_a_prepare_job_may_die_at_any_step_and_leaves_nothing_of_the_job(bool done)
+    {
+        _options = _options with { PrepareInFunctionMaxBytes = 1 };
+        for (var step = 1; ; step++)
+        {
+            var name = $"penguins-{step}";
+            await _datasets.UploadAsync(Tenant, name, "rows.csv", new MemoryStream(Encoding.UTF8.GetBytes(Rows(40))), append: false, default, default);
+            await _world.Runs.StartAsync(name, name, name);
+            Assert.True((await Stages().PrepareAsync(Reference(name), default)).AsJob);
+            await LeavePreparedAsync(Reference(name), Rows(40));
+            _world.Runs.Crash.Arm(step, done);
+            var dead = await _world.Runs.DiesAsync(() => Stages().FinishPreparationAsync(Reference(name), default));
+            _world.Runs.Crash.Restart();
+
+            Assert.Null((await Stages().FinishPreparationAsync(Reference(name), default)).Error);
+
+            Assert.Equal(40, (await _datasets.GetVersionAsync(Tenant, name, 1, default)).Value.Rows);
+            Assert.Equal("species", (await _world.Runs.GetAsync(name)).Definition!.Target);
+            var left = await _world.Runs.Store.ListAsync(Containers.Runs, $"{Tenant}/{name}/jobs/prepare/outputs/", 100, null, default);
+            Assert.DoesNotContain(left.Items, item => item.Path.Name.EndsWith("data.parquet", StringComparison.Ordinal));
+            if (!dead)
+            {
+                Assert.True(step > 8);
+                return;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_prepare_job_that_failed_is_told_in_its_words()
+    {
+        _options = _options with { PrepareInFunctionMaxBytes = 1 };
+        await StartAsync(Rows(40));
+        await Stages().PrepareAsync(Penguins, default);
+        var error = new ErrorDetail("The data cannot be used", "It has one row only.");
+        await LeaveAsync(Penguins, JobResult.FileName, JsonSerializer.SerializeToUtf8Bytes(new JobResult { Status = JobOutcome.Failed, Error = error }, JsonDefaults.Options));
+
+        Assert.Equal(error, (await Stages().FinishPreparationAsync(Penguins, default)).Error);
+        Assert.Null((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
+    }
+
+    [Fact]
+    public async Task Data_that_a_check_refuses_makes_no_version_and_keeps_its_report_with_the_run()
+    {
+        _options = _options with { PrepareInFunctionMaxBytes = 1 };
+        await StartAsync(Rows(40));
+        await Stages().PrepareAsync(Penguins, default);
+        var report = new QualityReport { RowsRead = 40, RowsKept = 39, RowsQuarantined = 1, QuarantineReasons = [new("not-a-number", 1)], Rejected = "The column mass has drifted." };
+        await LeaveAsync(Penguins, QualityReport.FileName, JsonSerializer.SerializeToUtf8Bytes(report, JsonDefaults.Options));
+        await LeaveAsync(Penguins, QualityReport.PageFileName, "<html>"u8.ToArray());
+        await LeaveAsync(Penguins, "quarantine.jsonl", Encoding.UTF8.GetBytes("""{"file":"rows.csv","line":2,"reason":"not-a-number","raw":"a,b,c"}""" + "\n"));
+        await LeaveAsync(Penguins, JobResult.FileName, JsonSerializer.SerializeToUtf8Bytes(new JobResult { Status = JobOutcome.Succeeded }, JsonDefaults.Options));
+
+        var error = (await Stages().FinishPreparationAsync(Penguins, default)).Error;
+
+        Assert.Equal(new ErrorDetail("The data was refused", "The column mass has drifted."), error);
+        Assert.Null((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
+        var reader = new QuarantineReader(_datasets, _world.Runs.Runs, _world.Runs.Store, _cache, _options);
+        await using (var page = await reader.OpenReportAsync(Penguins, QualityReport.PageFileName, default)) Assert.Equal(6, page.Properties.Length);
+        var rows = await reader.ReadAsync(await reader.FindAsync(Penguins, default), reason: null, 10, null, default);
+        Assert.Equal((1, 1L, "a,b,c"), (rows.Version, rows.Rows, Assert.Single(rows.Items).Raw));
+    }
+
+    [Fact]
     public async Task The_training_job_says_what_is_to_be_learned_from_which_files()
     {
         await StartAsync(Rows(40));
@@ -270,6 +434,39 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         await Assert.ThrowsAsync<InvalidDataException>(() => _stages.RegisterAsync(Penguins, default));
 
         Assert.Empty((await _world.Registry.ListVersionsAsync(Tenant, "penguins", 10, null, default)).Items);
+    }
+
+    private PipelineStages Stages()
+    {
+        var (runs, catalog) = (_world.Runs, _world.Runs.Catalog);
+        return new PipelineStages(
+            catalog,
+            runs.Store,
+            _cluster.Object,
+            runs.Runs,
+            new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, new TenantSalts(catalog), _cache, _options, runs.Time),
+            _world.Registry,
+            new EndpointService(catalog, _world.Registry, _directory, runs.Time),
+            new ModelHost(_world.Registry, _server),
+            _options,
+            runs.Time,
+            NullLogger<PipelineStages>.Instance);
+    }
+
+    /// <summary>Leaves what the trainer program would.</summary>
+    private async Task LeavePreparedAsync(RunReference run, string text)
+    {
+        using var folder = new TemporaryFolder();
+        var source = folder.Write("rows.csv", text);
+        new DatasetPreparation().Prepare([new AIaaS.Data.Preparation.DatasetSource(source)], new PrepareParameters(), folder["prepared"]);
+        foreach (var file in Directory.GetFiles(folder["prepared"])) await LeaveAsync(run, Path.GetFileName(file), await File.ReadAllBytesAsync(file));
+        await LeaveAsync(run, JobResult.FileName, JsonSerializer.SerializeToUtf8Bytes(new JobResult { Status = JobOutcome.Succeeded }, JsonDefaults.Options));
+    }
+
+    private Task LeaveAsync(RunReference run, string file, byte[] content)
+    {
+        var outputs = Run.OutputsOf(run, Run.PreparationJobName);
+        return _world.Runs.Store.WriteAsync(outputs with { Name = outputs.Name + file }, new MemoryStream(content), null, default);
     }
 
     private static string Rows(int count) => "species,mass,island\n"

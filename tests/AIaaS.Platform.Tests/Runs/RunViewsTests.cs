@@ -143,7 +143,7 @@ public sealed class RunViewsTests : IAsyncLifetime, IDisposable
                 ["loss"] = JsonSerializer.SerializeToElement(0.5),
             },
         };
-        var folder = Run.TrainingFolder(Reference("a"));
+        var folder = Run.JobFolder(Reference("a"), Run.TrainingJobName);
         var path = folder with { Name = $"{folder.Name}outputs/{JobProgress.Folder}/{JobProgress.FileNameOf(number)}" };
         await _world.Store.WriteAsync(path, new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(progress, JsonDefaults.Options)), null, default);
     }

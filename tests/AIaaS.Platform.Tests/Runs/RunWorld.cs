@@ -6,6 +6,7 @@ using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AIaaS.Platform.Tests.Runs;
 
@@ -25,6 +26,9 @@ internal sealed class RunWorld : IDisposable
         Store = new CrashingStore(_files, Crash);
         Catalog = new Catalog(Store, TimeProvider.System);
         Runs = new RunService(Catalog, Queue, Time);
+        Contracts = new DatasetContracts(Catalog, Time);
+        Housekeeping = new DatasetHousekeeping(Catalog, Store, Contracts, Time, NullLogger<DatasetHousekeeping>.Instance);
+        Datasets = new DatasetService(Catalog, Store, Housekeeping, Time);
     }
 
     /// <summary>Begins at the real time, since the files' own times are real.</summary>
@@ -39,6 +43,12 @@ internal sealed class RunWorld : IDisposable
     public Catalog Catalog { get; }
 
     public RunService Runs { get; }
+
+    public DatasetContracts Contracts { get; }
+
+    public DatasetHousekeeping Housekeeping { get; }
+
+    public DatasetService Datasets { get; }
 
     /// <summary>Runs in the order of their beginnings.</summary>
     public List<string> Begun { get; } = [];

@@ -31,11 +31,17 @@ internal sealed partial class LocalHostProcess : IAsyncDisposable
 
     /// <summary>Starts a host and waits until it listens.</summary>
     /// <param name="home">Kept by the caller, so that another host can go on with it.</param>
-    public static async Task<LocalHostProcess> StartAsync(string home)
+    /// <param name="settings">Environment variables beside those of this process.</param>
+    public static async Task<LocalHostProcess> StartAsync(string home, params IReadOnlyList<(string Name, string Value)> settings)
     {
         var output = new ConcurrentQueue<string>();
         var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
         var process = new Process { StartInfo = StartInfo("--port", "0", "--home", home), EnableRaisingEvents = true };
+        foreach (var (name, value) in settings)
+        {
+            process.StartInfo.Environment[name] = value;
+        }
+
         process.OutputDataReceived += (_, line) => Take(line.Data);
         process.ErrorDataReceived += (_, line) => Take(line.Data);
         process.Exited += (_, _) => listening.TrySetException(new InvalidOperationException($"The host ended before it listened:\n{string.Join('\n', output)}"));

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using AIaaS.Data;
+using AIaaS.Functions.Requests;
+using AIaaS.Platform;
+using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Datasets;
+
+/// <summary>The rows of data sets: page by page, or whole.</summary>
+public sealed class DatasetRowFunctions(DatasetService datasets, DatasetReader reader)
+{
+    [Function("GetDatasetRows")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetRowsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/rows")] HttpRequest request,
+        string dataset)
+        => GetRowsAsync(request, dataset, request.ReadVersion());
+
+    [Function("GetDatasetVersionRows")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetVersionRowsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}/rows")] HttpRequest request,
+        string dataset,
+        int version)
+        => GetRowsAsync(request, dataset, version);
+
+    [Function("GetDatasetData")]
+    [RequiresRole(Role.Reader)]
+    [RequestLimits(TimeoutSeconds = 600)]
+    public Task<IResult> GetDataAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/data")] HttpRequest request,
+        string dataset)
+        => GetDataAsync(request, dataset, request.ReadVersion());
+
+    [Function("GetDatasetVersionData")]
+    [RequiresRole(Role.Reader)]
+    [RequestLimits(TimeoutSeconds = 600)]
+    public Task<IResult> GetVersionDataAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}/data")] HttpRequest request,
+        string dataset,
+        int version)
+        => GetDataAsync(request, dataset, version);
+
+    private async Task<IResult> GetRowsAsync(HttpRequest request, string dataset, int? version)
+    {
+        var (tenant, page) = (request.Tenant(), request.ReadPage());
+        Names.Require(dataset, "dataset");
+        var asked = new RowsRequest
+        {
+            Columns = [.. request.Query["columns"].Where(name => !string.IsNullOrEmpty(name)).Select(name => name!)],
+            Filter = request.Query["filter"].ToString() is { Length: > 0 } filter ? filter : null,
+            Limit = page.Limit,
+            Continuation = page.Continuation,
+        };
+        if (request.Negotiate(Representation.Json, Representation.Csv) == Representation.Csv)
+        {
+            var csv = await reader.ReadCsvAsync(tenant, dataset, version, asked, request.Aborted());
+            return Reply.Bytes(csv.Rows, "text/csv; charset=utf-8", csv.Continuation is { } next ? NextOf(request, next) : null);
+        }
+
+        var json = await reader.ReadJsonAsync(tenant, dataset, version, asked, request.Aborted());
+        return Reply.Json(new RowsView(json.Version, JsonSerializer.Deserialize<JsonElement>(json.Rows.Span), json.Continuation));
+    }
+
+    private async Task<IResult> GetDataAsync(HttpRequest request, string dataset, int? version)
+    {
+        var tenant = request.Tenant();
+        Names.Require(dataset, "dataset");
+        if (request.Negotiate(Representation.Parquet, Representation.Csv) == Representation.Parquet)
+        {
+            return Reply.Content(await datasets.OpenFileAsync(tenant, dataset, version, PreparedDataset.DataFileName, request.Aborted()), Representation.Parquet.MediaType);
+        }
+
+        var known = await datasets.ResolveVersionAsync(tenant, dataset, version, request.Aborted());
+        return Reply.Download(
+            "text/csv; charset=utf-8",
+            $"{dataset}-{known.Version}.csv",
+            (output, cancellationToken) => reader.CopyCsvAsync(tenant, dataset, known.Version, output, cancellationToken));
+    }
+
+    private static string NextOf(HttpRequest request, string continuation)
+    {
+        var others = request.Query.Where(parameter => parameter.Key != "continuation")
+            .SelectMany(parameter => parameter.Value, (parameter, value) => KeyValuePair.Create(parameter.Key, value ?? ""));
+        return request.Path + new QueryBuilder(others.Append(KeyValuePair.Create("continuation", continuation))).ToString();
+    }
+}

@@ -1,0 +1,257 @@
+using System.Globalization;
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace AIaaS.Platform.Datasets;
+
+/// <summary>
+/// Removes files that nothing refers to any more: replaced sources, what writers that died have left, and all of deleted data sets.
+/// Every write that may leave such files first marks its data set; the mark goes once there is nothing left to look for.
+/// </summary>
+/// <remarks>
+/// Versions refer to their sources, and so does a run from when it has settled what its version is made of. A run settles that from the data set as it is, so
+/// a source is kept for <see cref="Grace"/> after it has left the data set: longer than a run can take from reading the one to writing the other.
+/// </remarks>
+public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore store, DatasetContracts contracts, TimeProvider time, ILogger<DatasetHousekeeping> logger)
+{
+    /// <summary>How long a source stays after it was replaced.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
+    /// <summary>How old a file is that no writer can still be about to refer to.</summary>
+    public static readonly TimeSpan OrphanAge = TimeSpan.FromHours(24);
+
+    internal const string SourcesFolder = "sources/";
+
+    private const int ListingPage = 1000;
+
+    /// <summary>Cleans every data set that is marked.</summary>
+    public async Task CleanAllAsync(CancellationToken cancellationToken)
+    {
+        foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
+        {
+            var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
+            await CleanAsync(header.Name[..slash], header.Name[(slash + 1)..], cancellationToken);
+        }
+    }
+
+    /// <summary>Says that a data set is worth a look, before a file of it is written or abandoned.</summary>
+    internal async Task MarkAsync(string tenant, string dataset, CancellationToken cancellationToken)
+        => await catalog.UpsertAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{dataset}", _ => new Mark(time.GetUtcNow()), cancellationToken);
+
+    /// <returns>A run that has not ended and is over this data set; null where there is none.</returns>
+    internal async Task<string?> FindRunAsync(string tenant, string dataset, CancellationToken cancellationToken)
+        => await UnendedRunsAsync(tenant, dataset, cancellationToken) is [var first, ..] ? first.Id : null;
+
+    /// <summary>Removes what is left of a data set and no longer needed. Safe to repeat, and to break off.</summary>
+    internal async Task CleanAsync(string tenant, string dataset, CancellationToken cancellationToken)
+    {
+        var name = $"{tenant}/{dataset}";
+        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, name, cancellationToken);
+        var known = (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value;
+        if (known is { } removed && removed.CleanedThrough < removed.RemovedThrough)
+        {
+            await RemoveVersionsAsync(tenant, removed, cancellationToken);
+        }
+
+        var runs = await UnendedRunsAsync(tenant, dataset, cancellationToken);
+        var versions = await VersionsAsync(tenant, dataset, cancellationToken);
+        var waits = known is not null && await RemoveRetiredAsync(tenant, known, runs, versions, cancellationToken);
+        waits |= await RemoveOrphansAsync(tenant, dataset, runs, versions, cancellationToken);
+        if (mark is not null && !waits && mark.Value.Time + OrphanAge < time.GetUtcNow())
+        {
+            await ForgetAsync(name, mark.ETag, cancellationToken);
+        }
+    }
+
+    private async Task RemoveVersionsAsync(string tenant, Dataset dataset, CancellationToken cancellationToken)
+    {
+        foreach (var header in await catalog.ListHeadersAsync(DatasetVersion.Kind, tenant, $"{dataset.Name}/", cancellationToken))
+        {
+            if (DatasetVersion.NumberOf(header.Name) <= dataset.RemovedThrough)
+            {
+                await catalog.DeleteAsync(DatasetVersion.Kind, tenant, header.Name, ifMatch: null, cancellationToken);
+            }
+        }
+
+        await contracts.ForgetAsync(tenant, dataset, cancellationToken);
+        foreach (var (file, version) in await FilesOfVersionsAsync(tenant, dataset.Name, cancellationToken))
+        {
+            if (version <= dataset.RemovedThrough)
+            {
+                await store.DeleteAsync(file.Path, ifMatch: null, cancellationToken);
+            }
+        }
+
+        await catalog.UpsertAsync(
+            Dataset.Kind, tenant, dataset.Name, current => current! with { CleanedThrough = Math.Max(current.CleanedThrough, dataset.RemovedThrough) }, cancellationToken);
+        LogRemoved(tenant, dataset.Name, dataset.RemovedThrough);
+    }
+
+    /// <returns>Whether some wait for a later look.</returns>
+    private async Task<bool> RemoveRetiredAsync(
+        string tenant, Dataset dataset, IReadOnlyList<Run> runs, IReadOnlyList<DatasetVersion> versions, CancellationToken cancellationToken)
+    {
+        var inVersions = versions.SelectMany(version => version.Sources).Select(source => source.Location).ToHashSet();
+        var inRuns = PlannedBy(runs);
+        var now = time.GetUtcNow();
+        var settled = new HashSet<ObjectPath>();
+        foreach (var (source, since) in dataset.Retired)
+        {
+            if (dataset.Removed)
+            {
+                await RemoveDropAsync(tenant, dataset.Name, source, cancellationToken);
+            }
+
+            if (inVersions.Contains(source.Location))
+            {
+                settled.Add(source.Location);
+            }
+            else if (!inRuns.Contains(source.Location) && (dataset.Removed || since + Grace < now))
+            {
+                await store.DeleteAsync(source.Location, ifMatch: null, cancellationToken);
+                settled.Add(source.Location);
+            }
+        }
+
+        if (settled.Count > 0)
+        {
+            await catalog.UpsertAsync(
+                Dataset.Kind,
+                tenant,
+                dataset.Name,
+                current => current! with { Retired = [.. current.Retired.Where(retired => !settled.Contains(retired.Source.Location))] },
+                cancellationToken);
+        }
+
+        return dataset.Retired.Count > settled.Count;
+    }
+
+    /// <summary>Removes the file in the drop zone that a source was copied from, unless another was dropped there since.</summary>
+    private async Task RemoveDropAsync(string tenant, string dataset, DatasetSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.DeleteAsync(new ObjectPath(Containers.Incoming, $"{tenant}/{dataset}/{source.Name}"), source.ETag, cancellationToken);
+        }
+        catch (PreconditionFailedException)
+        {
+            // Somebody else's file, or not from the drop zone at all.
+        }
+    }
+
+    /// <returns>Whether some are too young to be told from those a writer is about to refer to.</returns>
+    private async Task<bool> RemoveOrphansAsync(
+        string tenant, string dataset, IReadOnlyList<Run> runs, IReadOnlyList<DatasetVersion> versions, CancellationToken cancellationToken)
+    {
+        var sources = await ListAsync(Containers.Datasets, DatasetVersion.FolderOf(tenant, dataset) + SourcesFolder, cancellationToken);
+        var files = await FilesOfVersionsAsync(tenant, dataset, cancellationToken);
+        var known = (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value;
+        var referred = PlannedBy(runs);
+        referred.UnionWith(versions.SelectMany(version => version.Sources).Select(source => source.Location));
+        referred.UnionWith((known?.Sources ?? []).Select(source => source.Location));
+        referred.UnionWith((known?.Retired ?? []).Select(retired => retired.Source.Location));
+        var used = versions.Select(version => version.Version).Concat(runs.Select(run => run.DatasetVersion)).ToHashSet();
+        var orphans = sources.Where(source => !referred.Contains(source.Path)).Concat(files.Where(file => !used.Contains(file.Version)).Select(file => file.File)).ToList();
+
+        var before = time.GetUtcNow() - OrphanAge;
+        foreach (var orphan in orphans.Where(orphan => orphan.LastModified < before))
+        {
+            await store.DeleteAsync(orphan.Path, ifMatch: null, cancellationToken);
+            LogOrphan(orphan.Path);
+        }
+
+        return orphans.Any(orphan => orphan.LastModified >= before);
+    }
+
+    private static HashSet<ObjectPath> PlannedBy(IReadOnlyList<Run> runs)
+        => [.. runs.SelectMany(run => run.Preparation?.Sources ?? []).Select(source => source.Location)];
+
+    private async Task<IReadOnlyList<Run>> UnendedRunsAsync(string tenant, string dataset, CancellationToken cancellationToken)
+    {
+        var runs = new List<Run>();
+        foreach (var header in await catalog.ListHeadersAsync(UnfinishedRun.Kind, UnfinishedRun.AllTenants, $"{tenant}/", cancellationToken))
+        {
+            var run = await catalog.FindAsync(Run.Kind, tenant, header.Name[(tenant.Length + 1)..], cancellationToken);
+            if (run is { Value: { HasEnded: false } unended } && unended.Dataset == dataset)
+            {
+                runs.Add(unended);
+            }
+        }
+
+        return runs;
+    }
+
+    private async Task<IReadOnlyList<DatasetVersion>> VersionsAsync(string tenant, string dataset, CancellationToken cancellationToken)
+    {
+        var versions = new List<DatasetVersion>();
+        foreach (var header in await catalog.ListHeadersAsync(DatasetVersion.Kind, tenant, $"{dataset}/", cancellationToken))
+        {
+            if (await catalog.FindAsync(DatasetVersion.Kind, tenant, header.Name, cancellationToken) is { } version)
+            {
+                versions.Add(version.Value);
+            }
+        }
+
+        return versions;
+    }
+
+    private async Task<IReadOnlyList<(ObjectProperties File, int Version)>> FilesOfVersionsAsync(string tenant, string dataset, CancellationToken cancellationToken)
+    {
+        var folder = DatasetVersion.FolderOf(tenant, dataset);
+        var files = new List<(ObjectProperties, int)>();
+        foreach (var container in (string[])[Containers.Datasets, Containers.Quarantine])
+        {
+            foreach (var file in await ListAsync(container, folder, cancellationToken))
+            {
+                if (int.TryParse(file.Path.Name[folder.Length..].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var version))
+                {
+                    files.Add((file, version));
+                }
+            }
+        }
+
+        return files;
+    }
+
+    private async Task<IReadOnlyList<ObjectProperties>> ListAsync(string container, string prefix, CancellationToken cancellationToken)
+    {
+        var files = new List<ObjectProperties>();
+        string? continuation = null;
+        do
+        {
+            var page = await store.ListAsync(container, prefix, ListingPage, continuation, cancellationToken);
+            files.AddRange(page.Items);
+            continuation = page.Continuation;
+        }
+        while (continuation is not null);
+        return files;
+    }
+
+    private async Task ForgetAsync(string name, string etag, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await catalog.DeleteAsync(Mark.Kind, UnfinishedRun.AllTenants, name, etag, cancellationToken);
+        }
+        catch (ProblemException marked) when (marked.Problem == Problem.PreconditionFailed)
+        {
+            // Marked anew since.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "What the deleted data set {Tenant}/{Dataset} left, up to version {Version}, is removed.")]
+    private partial void LogRemoved(string tenant, string dataset, int version);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The file '{Path}' belonged to nothing and is removed.")]
+    private partial void LogOrphan(ObjectPath path);
+
+    /// <summary>Says that a data set is worth a look: <c>catalog/_unfinished/datasets/{tenant}/{dataset}.json</c>.</summary>
+    /// <param name="Time">When it was last written to.</param>
+    internal sealed record Mark(DateTimeOffset Time)
+    {
+        internal static DocumentKind<Mark> Kind { get; } = new("datasets", "mark of the data set", _ => new Dictionary<string, string>());
+    }
+}

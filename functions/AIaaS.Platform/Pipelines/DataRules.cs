@@ -1,0 +1,159 @@
+using System.Numerics;
+using AIaaS.Formats;
+using AIaaS.Platform.Problems;
+
+namespace AIaaS.Platform.Pipelines;
+
+/// <summary>Bounds on what a pipeline may ask of its data; whether the columns it names are there, the data itself tells.</summary>
+internal static class DataRules
+{
+    private const int LongestColumn = 256;
+    private const int LongestExpression = 4000;
+    private const int LongestValue = 1000;
+    private const int MostColumns = 1000;
+    private const int MostDerived = 100;
+
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public static void Validate(CleaningPlan plan)
+    {
+        Require(plan.Derive.Count <= MostDerived, "clean.derive", $"may make at most {MostDerived} columns.");
+        foreach (var (column, expression) in plan.Derive)
+        {
+            Column(column, "clean.derive");
+            Expression(expression, $"clean.derive.{column}");
+        }
+
+        if (plan.Filter is not null)
+        {
+            Expression(plan.Filter, "clean.filter");
+        }
+
+        Columns(plan.Text.Columns, "clean.text.columns");
+        Share(plan.Missing.Above, "clean.missing.above");
+        Columns(plan.Missing.Columns, "clean.missing.columns");
+        var constant = plan.Missing.Action is MissingAction.Constant;
+        Require(!constant || plan.Missing.Value is { Length: > 0 and <= LongestValue }, "clean.missing.value", $"must say what to fill in, in 1 to {LongestValue} characters.");
+        Require(constant || plan.Missing.Value is null, "clean.missing.value", "is of use with 'action: constant' only.");
+        if (plan.Rare is { } rare)
+        {
+            Share(rare.Below, "clean.rare.below");
+            Require(rare.Into is { Length: > 0 and <= LongestValue }, "clean.rare.into", $"must be the name of a category, in 1 to {LongestValue} characters.");
+            Columns(rare.Columns, "clean.rare.columns");
+        }
+
+        Columns(plan.Duplicates.Key, "clean.duplicates.key");
+        Require(plan.Mask.Kinds.Distinct().Count() == plan.Mask.Kinds.Count, "clean.mask.kinds", "names a kind twice.");
+        Columns(plan.Mask.Columns, "clean.mask.columns", mayBeEmpty: true);
+        if (plan.Outliers is { } outliers)
+        {
+            Validate(outliers);
+        }
+
+        if (plan.Sample is { } sample)
+        {
+            Require(sample.Rows is null or > 0, "clean.sample.rows", "must be at least 1.");
+            Require(sample.Share is > 0 and <= 1, "clean.sample.share", "must be above 0 and at most 1: the share of rows to keep.");
+        }
+    }
+
+    /// <inheritdoc cref="Validate(CleaningPlan)"/>
+    public static void Validate(ValidationPlan plan)
+    {
+        Between(plan.Psi, 0, 100, "validate.psi");
+        Share(plan.Ks, "validate.ks");
+        Share(plan.SuspiciousShare, "validate.suspiciousShare");
+    }
+
+    /// <inheritdoc cref="Validate(CleaningPlan)"/>
+    public static void Validate(SplitPlan plan)
+    {
+        Require(plan.Holdout is >= 0.05 and <= 0.5, "split.holdout", "must be from 0.05 to 0.5: the share of rows the model is judged on.");
+        Between(plan.Folds, 2, 20, "split.folds");
+        Column(plan.Group, "split.group");
+        Column(plan.Time, "split.time");
+        Require(plan.Group is null || plan.Time is null, "split", "takes 'group' or 'time', not both.");
+        Require(plan.Time is null || plan.Stratify is not true, "split.stratify", "cannot be had together with 'time': later rows have the classes they have.");
+    }
+
+    /// <summary>Checks a contract that somebody wrote.</summary>
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public static void Validate(DataContract contract)
+    {
+        Require(contract.SchemaVersion == 1, "schemaVersion", "must be 1; this version knows no other.");
+        Require(contract.Columns.Count is > 0 and <= MostColumns * 10, "columns", $"must name 1 to {MostColumns * 10} columns.");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < contract.Columns.Count; i++)
+        {
+            var (column, field) = (contract.Columns[i], $"columns[{i}]");
+            Column(column.Name, $"{field}.name");
+            Require(names.Add(column.Name), $"{field}.name", $"names '{column.Name}', as another column does.");
+            Require(column.MaximumMissing is null or (>= 0 and <= 1), $"{field}.maximumMissing", "must be from 0 to 1: a share of the rows.");
+            var (minimum, maximum) = (Bound(column.Minimum, $"{field}.minimum"), Bound(column.Maximum, $"{field}.maximum"));
+            Require(minimum is null || maximum is null || minimum.GetType() == maximum.GetType(), $"{field}.maximum", "must be of the same type as 'minimum'.");
+            Require(minimum is null || maximum is null || minimum.CompareTo(maximum) <= 0, $"{field}.maximum", "must not be below 'minimum'.");
+            Require(column.AllowedValues is null or { Count: > 0 }, $"{field}.allowedValues", "must hold at least one value; leave it out to allow all.");
+        }
+
+        Columns(contract.UniqueKey, "uniqueKey");
+        foreach (var key in contract.UniqueKey ?? [])
+        {
+            Require(names.Contains(key), "uniqueKey", $"names '{key}', which is none of 'columns'.");
+        }
+    }
+
+    private static void Validate(OutlierPlan plan)
+    {
+        var forest = plan.Method is OutlierMethod.IsolationForest;
+        Require(plan.Threshold is null || (double.IsFinite(plan.Threshold.Value) && plan.Threshold > 0), "clean.outliers.threshold", "must be above 0.");
+        Require(!forest || plan.Threshold is null or < 1, "clean.outliers.threshold", "must be below 1: scores of an isolation forest are from 0 to 1.");
+        Require(!forest || plan.Action is not OutlierAction.Clip, "clean.outliers.action", "cannot be 'clip' with 'isolation-forest', which judges whole rows: drop, quarantine or flag them.");
+        Columns(plan.Columns, "clean.outliers.columns");
+    }
+
+    private static IComparable? Bound(System.Text.Json.JsonElement? bound, string field) => bound switch
+    {
+        null => null,
+        { ValueKind: System.Text.Json.JsonValueKind.Number } number => number.GetDouble(),
+        { ValueKind: System.Text.Json.JsonValueKind.String } text when text.TryGetDateTimeOffset(out var time) => time,
+        _ => throw Refusal(field, "must be a number, or a time such as \"2026-01-31T08:00:00Z\"."),
+    };
+
+    private static void Expression(string? expression, string field)
+        => Require(!string.IsNullOrWhiteSpace(expression) && expression.Length <= LongestExpression, field, $"must be an SQL expression of at most {LongestExpression} characters.");
+
+    private static void Columns(IReadOnlyList<string>? columns, string field, bool mayBeEmpty = false)
+    {
+        if (columns is null)
+        {
+            return;
+        }
+
+        Require(mayBeEmpty || columns.Count > 0, field, "must name at least one column; leave it out for the default.");
+        Require(columns.Count <= MostColumns, field, $"may name at most {MostColumns} columns.");
+        foreach (var column in columns)
+        {
+            Require(column is { Length: > 0 and <= LongestColumn }, field, $"must hold names of columns, of 1 to {LongestColumn} characters.");
+        }
+
+        Require(columns.Distinct(StringComparer.Ordinal).Count() == columns.Count, field, "names a column twice.");
+    }
+
+    private static void Column(string? column, string field)
+        => Require(column is null or { Length: > 0 and <= LongestColumn }, field, $"must be the name of a column, of 1 to {LongestColumn} characters.");
+
+    private static void Share(double value, string field) => Between(value, 0, 1, field);
+
+    private static void Between<T>(T value, T least, T most, string field)
+        where T : INumber<T>
+        => Require(value >= least && value <= most, field, FormattableString.Invariant($"must be from {least} to {most}."));
+
+    private static void Require(bool condition, string field, string demand)
+    {
+        if (!condition)
+        {
+            throw Refusal(field, demand);
+        }
+    }
+
+    private static ProblemException Refusal(string field, string demand) => new(Problem.InvalidValue, $"'{field}' {demand}") { Field = field };
+}
