@@ -1,6 +1,8 @@
 using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
+using AIaaS.Serving.Batching;
+using AIaaS.Serving.Models;
 using Microsoft.Extensions.Configuration;
 
 namespace AIaaS.Platform;
@@ -35,12 +37,35 @@ public sealed record PlatformOptions
     /// <summary>Memory that loaded models may take together, in bytes (<c>AIaaS__ModelMemoryBytes</c>).</summary>
     public long ModelMemoryBytes { get; init; } = 512L << 20;
 
+    /// <summary>
+    /// Disk that model files and their optimized graphs may take in <c>HOME/cache/models</c>, in bytes; 0 keeps none
+    /// (<c>AIaaS__ModelCacheBytes</c>).
+    /// </summary>
+    public long ModelCacheBytes { get; init; } = 256L << 20;
+
+    /// <summary>Predictions under way at the same time; more are refused (<c>AIaaS__MaxConcurrentPredictions</c>).</summary>
+    public int MaxConcurrentPredictions { get; init; } = 512;
+
+    /// <summary>
+    /// Memory of the process above which predictions are refused, in bytes; 0 for nine tenths of what the machine or container
+    /// has (<c>AIaaS__MemoryLimitBytes</c>).
+    /// </summary>
+    public long MemoryLimitBytes { get; init; }
+
+    /// <summary>Memory for the answers of endpoints that repeat them, in bytes (<c>AIaaS__ResponseCacheBytes</c>).</summary>
+    public long ResponseCacheBytes { get; init; } = 32L << 20;
+
+    /// <summary>How requests for one model take turns (<c>AIaaS__Batching__Mode</c>, <c>__MaxRows</c>, <c>__Turn</c>, …).</summary>
+    public BatchingOptions Batching { get; init; } = new();
+
     /// <summary>Where the trainer program lies (<c>AIaaS__TrainerPath</c>); null for <c>trainer/</c> beside this program.</summary>
     public string? TrainerPath { get; init; }
 
     internal FileObjectStoreOptions ObjectFiles => new() { Root = StorageFolderOf(Home) };
 
     internal FileMessageQueueOptions MessageFiles => new() { Root = Path.Combine(Home, "queues") };
+
+    internal ModelDiskCacheOptions ModelCache => new() { Folder = Path.Combine(Home, "cache", "models"), MaxBytes = ModelCacheBytes };
 
     internal ProcessTrainingClusterOptions Processes => new() { Root = Path.Combine(Home, "jobs"), TrainerPath = TrainerPath };
 
@@ -68,12 +93,34 @@ public sealed record PlatformOptions
             PrepareMemoryBytes = settings.GetValue<long?>(nameof(PrepareMemoryBytes)) ?? defaults.PrepareMemoryBytes,
             DataCacheBytes = settings.GetValue<long?>(nameof(DataCacheBytes)) ?? defaults.DataCacheBytes,
             ModelMemoryBytes = settings.GetValue<long?>(nameof(ModelMemoryBytes)) ?? defaults.ModelMemoryBytes,
+            ModelCacheBytes = settings.GetValue<long?>(nameof(ModelCacheBytes)) ?? defaults.ModelCacheBytes,
+            MaxConcurrentPredictions = Positive(settings, nameof(MaxConcurrentPredictions)) ?? defaults.MaxConcurrentPredictions,
+            MemoryLimitBytes = settings.GetValue<long?>(nameof(MemoryLimitBytes)) ?? defaults.MemoryLimitBytes,
+            ResponseCacheBytes = settings.GetValue<long?>(nameof(ResponseCacheBytes)) ?? defaults.ResponseCacheBytes,
+            Batching = ReadBatching(settings.GetSection(nameof(Batching)), defaults.Batching),
             TrainerPath = settings[nameof(TrainerPath)] ?? defaults.TrainerPath,
         };
     }
 
     /// <summary>Where copies of stored data lie.</summary>
     internal string CacheFolder => Path.Combine(WorkFolderOf(Home), "cache");
+
+    private static BatchingOptions ReadBatching(IConfigurationSection settings, BatchingOptions defaults) => defaults with
+    {
+        Mode = settings.GetValue<BatchingMode?>(nameof(BatchingOptions.Mode)) ?? defaults.Mode,
+        MaxRows = Positive(settings, nameof(BatchingOptions.MaxRows)) ?? defaults.MaxRows,
+        Turn = settings.GetValue<TimeSpan?>(nameof(BatchingOptions.Turn)) ?? defaults.Turn,
+        ShortRun = settings.GetValue<TimeSpan?>(nameof(BatchingOptions.ShortRun)) ?? defaults.ShortRun,
+        MaxWaiting = Positive(settings, nameof(BatchingOptions.MaxWaiting)) ?? defaults.MaxWaiting,
+        MaxWait = settings.GetValue<TimeSpan?>(nameof(BatchingOptions.MaxWait)) ?? defaults.MaxWait,
+        Lanes = Positive(settings, nameof(BatchingOptions.Lanes)) ?? defaults.Lanes,
+    };
+
+    private static int? Positive(IConfigurationSection settings, string name) => settings.GetValue<int?>(name) switch
+    {
+        < 1 => throw new InvalidOperationException($"{settings.Path.Replace(":", "__", StringComparison.Ordinal)}__{name} must be 1 or more."),
+        var value => value,
+    };
 
     /// <summary>A folder for one piece of work, gone once it is disposed.</summary>
     internal WorkFolder NewWorkFolder() => new(Path.Combine(WorkFolderOf(Home), Guid.NewGuid().ToString("N")));

@@ -12,6 +12,7 @@ using AIaaS.Platform.Training;
 using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -55,7 +56,15 @@ public static class PlatformServices
         services.AddSingleton<EndpointDirectory>();
         services.AddSingleton<EndpointService>();
 
-        services.AddSingleton(new ModelServerOptions { MemoryBudgetBytes = options.ModelMemoryBytes });
+        services.AddMetrics();
+        services.AddSingleton<ServingMetrics>();
+        services.AddSingleton(new ModelServerOptions { MemoryBudgetBytes = options.ModelMemoryBytes, Batching = options.Batching });
+        if (options.ModelCacheBytes > 0)
+        {
+            services.AddSingleton(options.ModelCache);
+            services.AddSingleton<ModelDiskCache>();
+        }
+
         services.AddSingleton<IModelSource, RegistryModelSource>();
         services.AddSingleton<ModelServer>();
         services.AddSingleton<Predictor>();
@@ -65,6 +74,8 @@ public static class PlatformServices
         services.AddSingleton<ModelHost>();
         services.AddSingleton<ModelRouter>();
         services.AddSingleton<InferenceService>();
+        services.AddSingleton<PredictionAdmission>();
+        services.AddSingleton<ResponseCache>();
         services.AddSingleton<PredictionService>();
         return services;
     }

@@ -253,7 +253,7 @@ public sealed class ModelServerTests
             { "regression", regression with { Outputs = [new("value", OutputRole.Value, TensorType.Int64, [-1])] }, "gives 'value' as a tensor of Float" },
             { "string-label", classifier with { Target = classifier.Target! with { Classes = [.. classifier.Target.Classes!.Take(2)] } }, "gives 3 probabilities for 2 classes" },
             { "string-label", classifier with { Outputs = [new("probabilities", OutputRole.Value, TensorType.Float32, [-1])] }, "gives 3 values for each row" },
-            { "one-row", TestModels.OneRow.Signature, "in the shape [1, 1]" },
+            { "one-row", TestModels.OneRow.Signature with { Inputs = [TestModels.Feature("x"), TestModels.Feature("y")] }, "in the shape [1, 1]" },
             { "mean", TestModels.Mean.Signature, "the first dimension must be the rows" },
         };
     }

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 
 namespace AIaaS.Serving.Tests;
 
@@ -12,23 +14,34 @@ internal sealed class PredictionClient : IAsyncDisposable
     private static readonly PredictionContext Context = new("request-1", "penguins", 7);
 
     private readonly ModelServer _server;
-    private readonly Predictor _predictor = new(TimeProvider.System);
+    private readonly Predictor _predictor;
 
-    private PredictionClient(ModelServer server, ModelLease lease) => (_server, Lease) = (server, lease);
+    private PredictionClient(ModelServer server, ModelLease lease, ServingMetrics? metrics) =>
+        (_server, Lease, _predictor) = (server, lease, new(TimeProvider.System, metrics));
 
     public ModelLease Lease { get; }
 
-    public static async Task<PredictionClient> StartAsync(TestModel model)
+    public static async Task<PredictionClient> StartAsync(TestModel model, BatchingOptions? batching = null, ServingMetrics? metrics = null)
     {
         var source = new FileModelSource();
-        var server = new ModelServer(source, new(), TimeProvider.System);
-        return new(server, await server.AcquireAsync(source.Add(model), CancellationToken.None));
+        var server = new ModelServer(source, new() { Batching = batching ?? new() }, TimeProvider.System, metrics: metrics);
+        return new(server, await server.AcquireAsync(source.Add(model), CancellationToken.None), metrics);
     }
 
-    public async Task<JsonElement> PredictAsync(string body, UnknownFeaturePolicy unknown = UnknownFeaturePolicy.Refuse, int maxRows = 1000)
+    public async Task<JsonElement> PredictAsync(
+        string body,
+        UnknownFeaturePolicy unknown = UnknownFeaturePolicy.Refuse,
+        int maxRows = 1000,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
     {
         var response = new ArrayBufferWriter<byte>();
-        await PredictAsync(new(Encoding.UTF8.GetBytes(body)), response, unknown, maxRows);
+        await _predictor.PredictAsync(
+            Lease,
+            new(Encoding.UTF8.GetBytes(body)),
+            response,
+            Context with { UnknownFeatures = unknown, MaxRows = maxRows, Timeout = timeout },
+            cancellationToken);
         return JsonDocument.Parse(response.WrittenMemory).RootElement;
     }
 

@@ -51,6 +51,8 @@ internal static class TestModels
 
     public static TestModel Mean { get; } = new("mean", OneNumber());
 
+    public static TestModel Centered { get; } = new("centered", OneNumber());
+
     public static TestModel TenNumbers { get; } = new("ten-numbers", Classifier(
         TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))]));
 
@@ -118,8 +120,11 @@ internal sealed class FileModelSource : IModelSource
 {
     private readonly Dictionary<ModelReference, (byte[] File, ModelSignature Signature)> _models = [];
     private int _opened;
+    private int _filesOpened;
 
     public int Opened => Volatile.Read(ref _opened);
+
+    public int FilesOpened => Volatile.Read(ref _filesOpened);
 
     public Func<ModelReference, CancellationToken, Task> Opening { get; set; } = (_, _) => Task.CompletedTask;
 
@@ -137,13 +142,21 @@ internal sealed class FileModelSource : IModelSource
 
     public void Replace(ModelReference reference, TestModel model) => _models[reference] = (model.Read(), model.Signature);
 
-    public async Task<ModelContent> OpenAsync(ModelReference model, CancellationToken cancellationToken)
+    public async Task<ModelSignature> ReadSignatureAsync(ModelReference model, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _opened);
         await Opening(model, cancellationToken);
-        var (file, signature) = _models.TryGetValue(model, out var found) ? found : throw new FileNotFoundException("There is no such model.");
-        return new(signature, new MemoryStream(file));
+        return Find(model).Signature;
     }
+
+    public Task<Stream> OpenFileAsync(ModelReference model, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _filesOpened);
+        return Task.FromResult<Stream>(new MemoryStream(Find(model).File));
+    }
+
+    private (byte[] File, ModelSignature Signature) Find(ModelReference model) =>
+        _models.TryGetValue(model, out var found) ? found : throw new FileNotFoundException("There is no such model.");
 }
 
 /// <summary>Time that passes only when a test says so.</summary>

@@ -10,10 +10,16 @@ namespace AIaaS.Functions.Endpoints;
 
 /// <summary>An endpoint as callers see it.</summary>
 public sealed record EndpointView(
-    string Name, string Model, IReadOnlyList<TrafficShare> Traffic, UnknownFeatures UnknownFeatures, DateTimeOffset Created, DateTimeOffset Updated)
+    string Name,
+    string Model,
+    IReadOnlyList<TrafficShare> Traffic,
+    UnknownFeatures UnknownFeatures,
+    int? ResponseCacheSeconds,
+    DateTimeOffset Created,
+    DateTimeOffset Updated)
 {
     internal static EndpointView Of(Platform.Endpoints.Endpoint endpoint)
-        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.Created, endpoint.Updated);
+        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.ResponseCacheSeconds, endpoint.Created, endpoint.Updated);
 }
 
 /// <summary>Endpoints: the names that predictions are asked of.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Reflection;
@@ -15,7 +16,7 @@ namespace AIaaS.Functions.Predictions;
 
 /// <summary>The Open Inference Protocol, version 2: health, metadata and inference.</summary>
 /// <remarks>No two routes here match the same path, since the genuine host has no rule which of them it would take.</remarks>
-public sealed class InferenceFunctions(InferenceService inference, Readiness readiness)
+public sealed class InferenceFunctions(InferenceService inference, Readiness readiness, TimeProvider time)
 {
     internal const long LargestRequest = 64 << 20;
 
@@ -119,30 +120,45 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     {
         var headerLength = ReadHeaderLength(request);
         var coding = request.ReadContentCoding();
-        if (coding is not ContentCoding.Identity)
+        using var deadline = RequestDeadline.Of(request, time);
+        try
         {
-            var body = await request.DecompressBodyAsync(coding, LargestRequest, request.Aborted());
-            using var served = await inference.InferAsync(request.Tenant(), model, version, body, headerLength, request.Aborted());
-            return await SendAsync(request, served.Answer);
+            return coding is ContentCoding.Identity
+                ? await AnswerAsync(request, model, version, headerLength, deadline.Token)
+                : await AnswerAsync(
+                    request, model, version, await request.DecompressBodyAsync(coding, LargestRequest, deadline.Token), headerLength, deadline.Token);
         }
+        catch (OperationCanceledException) when (deadline.IsOver)
+        {
+            throw deadline.Expired();
+        }
+    }
 
-        var read = await request.BodyReader.ReadAsync(request.Aborted());
+    private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version, long? headerLength, CancellationToken cancellationToken)
+    {
+        var read = await request.BodyReader.ReadAsync(cancellationToken);
         while (!read.IsCompleted)
         {
             request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            read = await request.BodyReader.ReadAsync(request.Aborted());
+            read = await request.BodyReader.ReadAsync(cancellationToken);
         }
 
         try
         {
-            using var served = await inference.InferAsync(request.Tenant(), model, version, read.Buffer, headerLength, request.Aborted());
-            return await SendAsync(request, served.Answer);
+            return await AnswerAsync(request, model, version, read.Buffer, headerLength, cancellationToken);
         }
         finally
         {
             // Given back where the request is refused as well: the connection serves on only with a reader at rest.
             request.BodyReader.AdvanceTo(read.Buffer.End);
         }
+    }
+
+    private async Task<IResult> AnswerAsync(
+        HttpRequest request, string model, string? version, ReadOnlySequence<byte> body, long? headerLength, CancellationToken cancellationToken)
+    {
+        using var served = await inference.InferAsync(request.Tenant(), model, version, body, headerLength, cancellationToken);
+        return await SendAsync(request, served.Answer);
     }
 
     private static async Task<IResult> SendAsync(HttpRequest request, InferenceAnswer answer)

@@ -12,7 +12,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Predictions of endpoints.</summary>
-public sealed class PredictionFunctions(PredictionService predictions)
+public sealed class PredictionFunctions(PredictionService predictions, TimeProvider time)
 {
     private const long LargestRequest = 16 << 20;
 
@@ -31,6 +31,7 @@ public sealed class PredictionFunctions(PredictionService predictions)
 
         Names.Require(endpoint, "endpoint");
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
+        using var deadline = RequestDeadline.Of(request, time);
         var read = await request.BodyReader.ReadAsync(request.Aborted());
         while (!read.IsCompleted)
         {
@@ -42,7 +43,11 @@ public sealed class PredictionFunctions(PredictionService predictions)
         try
         {
             summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, request.Aborted());
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.IsOver)
+        {
+            throw deadline.Expired();
         }
         finally
         {
@@ -56,7 +61,7 @@ public sealed class PredictionFunctions(PredictionService predictions)
         return Results.Empty;
     }
 
-    private static string Timing(PredictionSummary summary) => string.Create(
+    private static string Timing(in PredictionSummary summary) => summary.Repeated ? "cache" : string.Create(
         CultureInfo.InvariantCulture,
-        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
+        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, queue;dur={summary.Queue.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
 }

@@ -128,6 +128,7 @@ public static class LocalCommand
         // A start that fails is told in our own words; a service that fails later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical);
         builder.Services.AddTriggers(home);
+        builder.AddTelemetryExport();
         try
         {
             var security = SecurityOptions.FromConfiguration(builder.Configuration, local: true);

@@ -28,6 +28,9 @@ public sealed record Endpoint
 
     public UnknownFeatures UnknownFeatures { get; init; }
 
+    /// <summary>For how many seconds an answer is repeated to requests with the same content; null for never.</summary>
+    public int? ResponseCacheSeconds { get; init; }
+
     public required DateTimeOffset Created { get; init; }
 
     public required DateTimeOffset Updated { get; init; }
@@ -41,6 +44,8 @@ public sealed record Endpoint
 /// <summary>What a caller says of an endpoint.</summary>
 public sealed record EndpointDefinition
 {
+    private const int LongestCaching = 86_400;
+
     /// <summary>The model that answers.</summary>
     public string? Model { get; init; }
 
@@ -49,10 +54,20 @@ public sealed record EndpointDefinition
 
     public UnknownFeatures UnknownFeatures { get; init; }
 
+    /// <summary>For how many seconds an answer is repeated to requests with the same content; null for never.</summary>
+    public int? ResponseCacheSeconds { get; init; }
+
     /// <exception cref="ProblemException">A value is missing or out of bounds; the field is named.</exception>
     internal void Validate()
     {
         Names.Require(Model, "model");
+        if (ResponseCacheSeconds is < 1 or > LongestCaching)
+        {
+            throw new ProblemException(
+                Problem.InvalidValue, $"'responseCacheSeconds' must be from 1 to {LongestCaching}. Leave it out to have every request predicted.")
+            { Field = "responseCacheSeconds" };
+        }
+
         if (Traffic is null)
         {
             return;

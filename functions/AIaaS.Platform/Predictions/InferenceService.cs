@@ -3,9 +3,11 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Problems;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Predictions;
@@ -50,7 +52,15 @@ public sealed class ServedAnswer(InferenceAnswer answer, ModelLease lease) : IDi
 /// again: unloading frees memory and takes nothing out of service. Loading, unloading and statistics are those of this process.
 /// </remarks>
 public sealed partial class InferenceService(
-    ModelRouter router, ModelRegistry registry, ModelHost models, InferenceEngine engine, InferenceStatistics statistics, TimeProvider time, ILogger<InferenceService> logger)
+    ModelRouter router,
+    ModelRegistry registry,
+    ModelHost models,
+    InferenceEngine engine,
+    InferenceStatistics statistics,
+    PredictionAdmission admission,
+    ServingMetrics metrics,
+    TimeProvider time,
+    ILogger<InferenceService> logger)
 {
     private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), byte> _unloaded = new();
 
@@ -62,10 +72,11 @@ public sealed partial class InferenceService(
     /// <param name="headerLength">Length of its JSON object where binary data follows, 0 for binary data alone, else null.</param>
     /// <param name="cancellationToken">Ends the run of the model.</param>
     /// <returns>To be disposed once it is sent.</returns>
-    /// <exception cref="ProblemException">There is no such model, the request is not acceptable, or the model failed.</exception>
+    /// <exception cref="ProblemException">There is no such model, no room for the request, it is not acceptable, or the model failed.</exception>
     public async ValueTask<ServedAnswer> InferAsync(
         string tenant, string name, string? version, ReadOnlySequence<byte> body, long? headerLength, CancellationToken cancellationToken)
     {
+        using var admitted = admission.Enter(tenant);
         var route = await router.RouteAsync(tenant, name, cancellationToken);
         var number = version is null ? router.Choose(tenant, name, route.Traffic) : ParseVersion(name, version);
         var lease = await AcquireAsync(tenant, name, route.Model, number, cancellationToken);
@@ -89,6 +100,16 @@ public sealed partial class InferenceService(
             {
                 case InferenceRequestException refusal:
                     throw new ProblemException(Problem.InvalidValue, refusal.Message);
+                case PredictionOverloadException overload:
+                    metrics.AddRefusal("model");
+                    throw new ProblemException(Problem.TooManyRequests, overload.Message) { RetryAfter = overload.RetryAfter };
+                case ModelBrokenException broken:
+                    metrics.AddRefusal("circuit");
+                    throw new ProblemException(
+                        Problem.Unavailable, $"The model '{route.Model}' version {number} failed on most of its latest requests and rests for a while. Try again, or ask another version.")
+                    {
+                        RetryAfter = broken.RetryAfter,
+                    };
                 case PredictionFailedException failure:
                     LogFailed(failure, tenant, name, route.Model, number);
                     throw new ProblemException(Problem.Internal, $"The model '{route.Model}' version {number} failed on these tensors. Try others, or another version.");

@@ -75,17 +75,17 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
 /// <summary>Gives the model server the files of the registry.</summary>
 internal sealed class RegistryModelSource(ModelRegistry registry) : IModelSource
 {
-    public async Task<ModelContent> OpenAsync(ServedModel model, CancellationToken cancellationToken)
+    public async Task<ModelSignature> ReadSignatureAsync(ServedModel model, CancellationToken cancellationToken)
     {
         var (tenant, name) = Split(model);
-        ModelSignature signature;
-        await using (var content = await registry.OpenFileAsync(tenant, name, model.Version, ModelSignature.FileName, cancellationToken))
-        {
-            signature = await content.ReadJsonAsync<ModelSignature>(cancellationToken);
-        }
+        await using var content = await registry.OpenFileAsync(tenant, name, model.Version, ModelSignature.FileName, cancellationToken);
+        return await content.ReadJsonAsync<ModelSignature>(cancellationToken);
+    }
 
-        var file = await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken);
-        return new ModelContent(signature, file.Stream);
+    public async Task<Stream> OpenFileAsync(ServedModel model, CancellationToken cancellationToken)
+    {
+        var (tenant, name) = Split(model);
+        return (await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken)).Stream;
     }
 
     internal static (string Tenant, string Model) Split(ServedModel model)

@@ -1,14 +1,26 @@
 using System.Buffers;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Inference;
+using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Predictions;
 
 /// <summary>Answers predictions of endpoints.</summary>
-public sealed partial class PredictionService(EndpointDirectory endpoints, ModelRouter router, ModelHost models, Predictor predictor, InferenceStatistics statistics, ILogger<PredictionService> logger)
+public sealed partial class PredictionService(
+    EndpointDirectory endpoints,
+    ModelRouter router,
+    ModelHost models,
+    Predictor predictor,
+    PredictionAdmission admission,
+    ResponseCache responses,
+    InferenceStatistics statistics,
+    ServingMetrics metrics,
+    ILogger<PredictionService> logger)
 {
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
@@ -16,20 +28,59 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
     /// <param name="body">The whole body: <c>{"rows":[…]}</c> in UTF-8.</param>
     /// <param name="response">Written to only once all predictions are made.</param>
     /// <param name="requestId">Given back in the answer.</param>
-    /// <param name="cancellationToken">Ends the run of the model.</param>
-    /// <exception cref="ProblemException">There is no such endpoint, the request is not acceptable, or the model failed.</exception>
+    /// <param name="timeout">What the request has left until its deadline, at which the token ends; null for none.</param>
+    /// <param name="cancellationToken">Takes the request out of the queue, or ends the run of the model.</param>
+    /// <exception cref="ProblemException">There is no such endpoint, no room for the request, it is not acceptable, or the model failed.</exception>
     public async ValueTask<PredictionSummary> PredictAsync(
-        string tenant, string endpoint, ReadOnlySequence<byte> body, IBufferWriter<byte> response, string requestId, CancellationToken cancellationToken)
+        string tenant,
+        string endpoint,
+        ReadOnlySequence<byte> body,
+        IBufferWriter<byte> response,
+        string requestId,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
+        using var admitted = admission.Enter(tenant);
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
         var version = router.Choose(tenant, endpoint, found.Traffic);
-        using var lease = await models.AcquireAsync(tenant, found.Model, version, cancellationToken);
         var policy = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse;
+        var context = new PredictionContext(requestId, found.Model, version, policy, Timeout: timeout);
+        return found.ResponseCacheSeconds is { } seconds
+            ? await PredictOrRepeatAsync(tenant, endpoint, body, response, context, TimeSpan.FromSeconds(seconds), cancellationToken)
+            : await PredictAsync(tenant, endpoint, body, response, context, cancellationToken);
+    }
+
+    private async ValueTask<PredictionSummary> PredictOrRepeatAsync(
+        string tenant,
+        string endpoint,
+        ReadOnlySequence<byte> body,
+        IBufferWriter<byte> response,
+        PredictionContext context,
+        TimeSpan timeToLive,
+        CancellationToken cancellationToken)
+    {
+        var key = ResponseCache.KeyOf(tenant, context.ModelName, context.ModelVersion, context.UnknownFeatures == UnknownFeaturePolicy.Ignore, body);
+        if (responses.TryWrite(key, response, context.RequestId) is { } rows)
+        {
+            return new PredictionSummary(rows, default, default, default, default) { Repeated = true };
+        }
+
+        var answer = new ArrayBufferWriter<byte>(1024);
+        var summary = await PredictAsync(tenant, endpoint, body, answer, context, cancellationToken);
+        responses.Add(key, answer.WrittenSpan, summary.Rows, timeToLive);
+        response.Write(answer.WrittenSpan);
+        return summary;
+    }
+
+    private async ValueTask<PredictionSummary> PredictAsync(
+        string tenant, string endpoint, ReadOnlySequence<byte> body, IBufferWriter<byte> response, PredictionContext context, CancellationToken cancellationToken)
+    {
+        var (model, version) = (context.ModelName, context.ModelVersion);
+        using var lease = await models.AcquireAsync(tenant, model, version, cancellationToken);
         try
         {
-            var summary = await predictor.PredictAsync(
-                lease, body, response, new PredictionContext(requestId, found.Model, version, policy), cancellationToken);
+            var summary = await predictor.PredictAsync(lease, body, response, context, cancellationToken);
             statistics.Succeeded(lease.Reference, summary.Rows, summary.Parse, summary.Run, summary.Write);
             return summary;
         }
@@ -41,10 +92,24 @@ public sealed partial class PredictionService(EndpointDirectory endpoints, Model
                 Field = refusal.Feature,
             };
         }
+        catch (PredictionOverloadException overload)
+        {
+            metrics.AddRefusal("model");
+            throw new ProblemException(Problem.TooManyRequests, overload.Message) { RetryAfter = overload.RetryAfter };
+        }
+        catch (ModelBrokenException broken)
+        {
+            metrics.AddRefusal("circuit");
+            throw new ProblemException(
+                Problem.Unavailable, $"The model '{model}' version {version} failed on most of its latest requests and rests for a while. Try again, or deploy another version.")
+            {
+                RetryAfter = broken.RetryAfter,
+            };
+        }
         catch (PredictionFailedException failure)
         {
-            LogFailed(failure, tenant, endpoint, found.Model, version);
-            throw new ProblemException(Problem.Internal, $"The model '{found.Model}' version {version} failed on these rows. Try others, or deploy another version.");
+            LogFailed(failure, tenant, endpoint, model, version);
+            throw new ProblemException(Problem.Internal, $"The model '{model}' version {version} failed on these rows. Try others, or deploy another version.");
         }
     }
 

@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Models;
@@ -15,19 +17,41 @@ internal sealed class LoadedModel : IDisposable
 
     private const long FixedBytes = 1 << 20;
 
+    private const int MeasuredRuns = 3;
+
+    /// <summary>All options that an optimized graph depends on; what concerns threads and memory does not change it.</summary>
+    private const string SettingsKey = "all";
+
     private readonly WorkspacePool? _workspaces;
     private readonly SessionOptions _sessionOptions;
+    private readonly ModelEnvironment _environment;
+
+    /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
+    private readonly byte[]? _weights;
     private InferencePlan? _inference;
     private int _holders = 1;
 
     private LoadedModel(
-        ModelReference reference, ModelSignature signature, PredictionPlan? plan, InferenceSession session, SessionOptions sessionOptions, long bytes)
+        ModelReference reference,
+        ModelSignature signature,
+        PredictionPlan? plan,
+        InferenceSession session,
+        SessionOptions sessionOptions,
+        byte[] file,
+        ModelOrigin origin,
+        ModelEnvironment environment)
     {
         Reference = reference;
         Signature = signature;
-        Bytes = bytes;
         Session = session;
+        Origin = origin;
+        Bytes = Cost(file.Length);
+        Tags = [new("model", reference.Id), new("version", reference.Version)];
+        Breaker = new(environment.TimeProvider);
+        Queue = new(environment.Batching, environment.Batching.Lanes ?? (IsSmall(file.Length) ? Environment.ProcessorCount : 1), environment.TimeProvider);
+        _environment = environment;
         _sessionOptions = sessionOptions;
+        _weights = origin == ModelOrigin.Optimized ? file : null;
         _workspaces = plan is null ? null : new(() => new(plan, session));
     }
 
@@ -40,32 +64,73 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
     public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
 
+    public ModelOrigin Origin { get; }
+
+    public CircuitBreaker Breaker { get; }
+
+    public RunQueue Queue { get; }
+
+    /// <summary>The model and its version, for metrics.</summary>
+    public KeyValuePair<string, object?>[] Tags { get; }
+
     /// <summary>What the model counts against the memory budget.</summary>
     public long Bytes { get; }
 
     /// <summary>Whether the session is gone.</summary>
     public bool IsReleased => Volatile.Read(ref _holders) == 0;
 
-    public static async Task<LoadedModel> LoadAsync(IModelSource source, ModelReference reference, long budget, CancellationToken cancellationToken)
+    /// <summary>Loads a model: from the optimized graph on disk, else from its file on disk, else from where models are stored.</summary>
+    /// <exception cref="ModelLoadException">It cannot be served.</exception>
+    public static async Task<LoadedModel> LoadAsync(IModelSource source, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
     {
-        await using var content = await source.OpenAsync(reference, cancellationToken);
-        // The session is made of the very bytes that were checked; a file could change between a check and its use.
-        var file = await ReadAsync(content.Stream, reference, budget, cancellationToken);
-        var hash = Convert.ToHexStringLower(SHA256.HashData(file));
-        if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
-            throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
+        var signature = await source.ReadSignatureAsync(reference, cancellationToken);
+        if (environment.DiskCache?.TryReadOptimized(reference.Sha256, SettingsKey) is { } optimized && Cost(optimized.Length) <= environment.MemoryBudgetBytes)
+        {
+            try
+            {
+                return Create(reference, signature, optimized, ModelOrigin.Optimized, environment, cancellationToken);
+            }
+            catch (ModelLoadException)
+            {
+                // Whatever is wrong with it, the model's own file tells the truth.
+                environment.DiskCache.RemoveOptimized(reference.Sha256);
+            }
+        }
 
+        var origin = ModelOrigin.Disk;
+        var file = environment.DiskCache?.TryReadModel(reference.Sha256);
+        if (file is null)
+        {
+            origin = ModelOrigin.Store;
+            await using var stream = await source.OpenFileAsync(reference, cancellationToken);
+            // The session is made of the very bytes that were checked; a file could change between a check and its use.
+            file = await ReadAsync(stream, reference, environment.MemoryBudgetBytes, cancellationToken);
+            var hash = Convert.ToHexStringLower(SHA256.HashData(file));
+            if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
+                throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
+            environment.DiskCache?.AddModel(reference.Sha256, file);
+        }
+
+        ThrowIfTooLarge(reference, file.Length, environment.MemoryBudgetBytes);
+        return Create(reference, signature, file, origin, environment, cancellationToken);
+    }
+
+    private static LoadedModel Create(
+        ModelReference reference, ModelSignature signature, byte[] file, ModelOrigin origin, ModelEnvironment environment, CancellationToken cancellationToken)
+    {
         OnnxRuntimeTelemetry.CreateEnvironment();
-        var sessionOptions = CreateSessionOptions(file.Length);
+        var unfinished = origin == ModelOrigin.Optimized ? null : environment.DiskCache?.TryBeginOptimized(reference.Sha256);
+        var sessionOptions = CreateSessionOptions(file.Length, origin, unfinished);
         InferenceSession? session = null;
         LoadedModel? model = null;
         try
         {
-            using (cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), sessionOptions))
-                session = new(file, sessionOptions);
+            session = CreateSession(file, ref sessionOptions, unfinished, cancellationToken);
+            if (unfinished is not null)
+                environment.DiskCache!.AddOptimized(reference.Sha256, SettingsKey, unfinished);
             // A signature without features is of a model that takes tensors only.
-            var plan = content.Signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, content.Signature, session);
-            model = new(reference, content.Signature, plan, session, sessionOptions, Cost(file.Length));
+            var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session);
+            model = new(reference, signature, plan, session, sessionOptions, file, origin, environment);
             model.WarmUp();
             return model;
         }
@@ -81,10 +146,33 @@ internal sealed class LoadedModel : IDisposable
                 sessionOptions.Dispose();
             }
 
+            if (unfinished is not null)
+                environment.DiskCache!.Discard(unfinished);
             cancellationToken.ThrowIfCancellationRequested();
             if (e is OnnxRuntimeException)
                 throw new ModelLoadException(reference, $"ONNX Runtime cannot {(session is null ? "read" : "run")} it: {e.Message}", e);
             throw;
+        }
+    }
+
+    private static InferenceSession CreateSession(byte[] file, ref SessionOptions options, string? unfinished, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Load(options);
+        }
+        catch (OnnxRuntimeException) when (unfinished is not null && !cancellationToken.IsCancellationRequested)
+        {
+            // Perhaps only writing the optimized graph failed, for instance on a full disk.
+            options.Dispose();
+            options = CreateSessionOptions(file.Length, ModelOrigin.Store, unfinished: null);
+            return Load(options);
+        }
+
+        InferenceSession Load(SessionOptions options)
+        {
+            using (cancellationToken.UnsafeRegister(static o => ((SessionOptions)o!).SetLoadCancellationFlag(true), options))
+                return new(file, options);
         }
     }
 
@@ -103,17 +191,80 @@ internal sealed class LoadedModel : IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
-        using var options = new RunOptions();
-        using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, options);
-        try
+        Breaker.ThrowIfOpen();
+        if (Queue.TryEnter(rows, out var lane))
         {
-            return new(Session.Run(options, inputNames, inputs, outputNames));
+            try
+            {
+                var started = _environment.TimeProvider.GetTimestamp();
+                var outputs = Run(cancellationToken);
+                NoteRun(1, rows, _environment.TimeProvider.GetTimestamp() - started);
+                return new(outputs);
+            }
+            catch (Exception e)
+            {
+                NoteFailure(e);
+                throw;
+            }
+            finally
+            {
+                if (lane)
+                    Queue.Exit(this);
+            }
         }
-        catch (OnnxRuntimeException e)
+
+        return QueuedAsync();
+
+        async ValueTask<IDisposableReadOnlyCollection<OrtValue>> QueuedAsync()
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw new PredictionFailedException(e.Message, e);
+            IDisposableReadOnlyCollection<OrtValue>? outputs = null;
+            var run = new SessionRun(token => outputs = Run(token), rows, cancellationToken) { Enqueued = _environment.TimeProvider.GetTimestamp() };
+            try
+            {
+                await Queue.RunAsync(run, this, timeout: null);
+                return outputs!;
+            }
+            catch (Exception e)
+            {
+                NoteFailure(e);
+                throw;
+            }
         }
+
+        IDisposableReadOnlyCollection<OrtValue> Run(CancellationToken cancellationToken)
+        {
+            using var options = new RunOptions();
+            using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, options);
+            try
+            {
+                return Session.Run(options, inputNames, inputs, outputNames);
+            }
+            catch (OnnxRuntimeException e)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw new PredictionFailedException(e.Message, e);
+            }
+        }
+    }
+
+    /// <summary>Notes a run that went well.</summary>
+    /// <param name="requests">Requests in it.</param>
+    /// <param name="rows">Rows in it.</param>
+    /// <param name="ticks">Timestamp ticks it took.</param>
+    public void NoteRun(int requests, int rows, long ticks)
+    {
+        Queue.Record(requests, rows, ticks);
+        Breaker.Succeed();
+        _environment.Metrics?.AddRun(this, requests, rows);
+    }
+
+    /// <summary>Notes how a request's run ended that did not go well.</summary>
+    public void NoteFailure(Exception exception)
+    {
+        if (exception is PredictionFailedException)
+            Breaker.Fail();
+        else
+            Breaker.Abandon();
     }
 
     /// <summary>Called by those who know that the model is held, by the server or by themselves.</summary>
@@ -135,42 +286,58 @@ internal sealed class LoadedModel : IDisposable
 
     private static long Cost(long fileLength) => (2 * fileLength) + FixedBytes;
 
-    private static SessionOptions CreateSessionOptions(long fileLength)
+    private static bool IsSmall(long fileLength) => fileLength < SmallModelBytes;
+
+    private static SessionOptions CreateSessionOptions(long fileLength, ModelOrigin origin, string? unfinished)
     {
         var options = new SessionOptions
         {
             // It keeps a plan per input shape, and row counts vary without bound.
             EnableMemoryPattern = false,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-            IntraOpNumThreads = fileLength < SmallModelBytes ? 1 : 0,
+            IntraOpNumThreads = IsSmall(fileLength) ? 1 : 0,
         };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        if (origin == ModelOrigin.Optimized)
+        {
+            options.AddSessionConfigEntry("session.load_model_format", "ORT");
+            options.AddSessionConfigEntry("session.use_ort_model_bytes_directly", "1");
+            options.AddSessionConfigEntry("session.use_ort_model_bytes_for_initializers", "1");
+        }
+
+        if (unfinished is not null)
+        {
+            options.OptimizedModelFilePath = unfinished;
+            options.AddSessionConfigEntry("session.save_model_format", "ORT");
+        }
+
         return options;
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, ModelReference reference, long budget, CancellationToken cancellationToken)
     {
         var known = stream.CanSeek ? stream.Length - stream.Position : 0;
-        ThrowIfTooLarge(known);
+        ThrowIfTooLarge(reference, known, budget);
         using var buffer = new MemoryStream((int)known);
         var chunk = new byte[1 << 16];
         for (int read; (read = await stream.ReadAsync(chunk, cancellationToken)) > 0;)
         {
-            ThrowIfTooLarge(buffer.Length + read);
+            ThrowIfTooLarge(reference, buffer.Length + read, budget);
             buffer.Write(chunk, 0, read);
         }
 
         if (buffer.Length == 0)
             throw new ModelLoadException(reference, "its file is empty.");
         return buffer.Length == buffer.Capacity ? buffer.GetBuffer() : buffer.ToArray();
-
-        void ThrowIfTooLarge(long length)
-        {
-            if (Cost(length) > budget || length > Array.MaxLength)
-                throw new ModelLoadException(reference, $"it needs more than the {budget} bytes of memory for models; raise that budget or register a smaller model.");
-        }
     }
 
+    private static void ThrowIfTooLarge(ModelReference reference, long length, long budget)
+    {
+        if (Cost(length) > budget || length > Array.MaxLength)
+            throw new ModelLoadException(reference, $"it needs more than the {budget} bytes of memory for models; raise that budget or register a smaller model.");
+    }
+
+    /// <summary>Runs the model a few times: the first run makes what later ones reuse, and the others tell what a run takes.</summary>
     private void WarmUp()
     {
         if (_workspaces is null)
@@ -178,8 +345,15 @@ internal sealed class LoadedModel : IDisposable
         var workspace = RentWorkspace();
         try
         {
+            workspace.Rows.Clear();
             workspace.Rows.AddExample();
-            workspace.Run(CancellationToken.None);
+            workspace.Run(0, 1, CancellationToken.None);
+            for (var i = 0; i < MeasuredRuns; i++)
+            {
+                var started = _environment.TimeProvider.GetTimestamp();
+                workspace.Run(0, 1, CancellationToken.None);
+                Queue.Cost.Record(1, _environment.TimeProvider.GetTimestamp() - started);
+            }
         }
         finally
         {
@@ -187,3 +361,15 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 }
+
+/// <summary>Where a loaded model's graph came from.</summary>
+internal enum ModelOrigin
+{
+    Store,
+    Disk,
+    Optimized,
+}
+
+/// <summary>What the models of a server share.</summary>
+internal sealed record ModelEnvironment(
+    long MemoryBudgetBytes, BatchingOptions Batching, ModelDiskCache? DiskCache, ServingMetrics? Metrics, TimeProvider TimeProvider);

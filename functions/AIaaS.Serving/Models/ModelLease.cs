@@ -1,4 +1,5 @@
 using AIaaS.Formats;
+using AIaaS.Serving.Batching;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Models;
@@ -23,6 +24,9 @@ public sealed class ModelLease : IDisposable
 
     internal LoadedModel Model => _model ?? throw new ObjectDisposedException(nameof(ModelLease));
 
+    /// <summary>What the model's runs were since it was loaded.</summary>
+    public RunStatistics Runs => Model.Queue.GetStatistics();
+
     /// <summary>Runs the graph on the caller's own tensors, in turn with the model's other requests.</summary>
     /// <param name="inputNames">Graph inputs.</param>
     /// <param name="inputs">One tensor for each, which stay the caller's and must live until the run has ended.</param>
@@ -31,6 +35,8 @@ public sealed class ModelLease : IDisposable
     /// <param name="cancellationToken">Ends the wait and the run.</param>
     /// <returns>The outputs in the order of their names, to be disposed by the caller.</returns>
     /// <exception cref="Predictions.PredictionFailedException">The model failed.</exception>
+    /// <exception cref="PredictionOverloadException">Too many wait for the model already.</exception>
+    /// <exception cref="ModelBrokenException">The model failed on most of its latest requests.</exception>
     public ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
         IReadOnlyCollection<string> inputNames,
         IReadOnlyCollection<OrtValue> inputs,

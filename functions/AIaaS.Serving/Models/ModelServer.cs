@@ -1,11 +1,20 @@
+using AIaaS.Serving.Telemetry;
+
 namespace AIaaS.Serving.Models;
 
 /// <summary>
 /// Keeps models in memory: loads each once however many requests ask for it, checks its SHA-256, runs it once before it is
 /// used, and drops the least recently used ones to stay within a byte budget. Safe for concurrent use.
 /// </summary>
-public sealed class ModelServer(IModelSource source, ModelServerOptions options, TimeProvider timeProvider) : IAsyncDisposable
+/// <param name="source">Where models are stored.</param>
+/// <param name="options">Bounds.</param>
+/// <param name="timeProvider">The clock.</param>
+/// <param name="diskCache">Null to fetch every model from where it is stored.</param>
+/// <param name="metrics">Null to measure nothing.</param>
+public sealed class ModelServer(
+    IModelSource source, ModelServerOptions options, TimeProvider timeProvider, ModelDiskCache? diskCache = null, ServingMetrics? metrics = null) : IAsyncDisposable
 {
+    private readonly ModelEnvironment _environment = new(options.MemoryBudgetBytes, options.Batching, diskCache, metrics, timeProvider);
     private readonly Lock _lock = new();
     private readonly Dictionary<ModelReference, Entry> _entries = [];
     private readonly LinkedList<Entry> _leastRecentFirst = [];
@@ -63,7 +72,7 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         lock (_lock)
         {
             if (_entries.TryGetValue(reference, out var entry) && entry.Model is not null)
-                removed = Detach(entry);
+                removed = Detach(entry, evicted: false);
         }
 
         removed?.Release();
@@ -76,6 +85,9 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         lock (_lock)
             return _entries.TryGetValue(reference, out var entry) ? (entry.Model?.Bytes, IsExpired(entry) ? null : entry.Failure?.Reason) : default;
     }
+
+    /// <summary>Drops the models used least recently until half of what they count is free, for when memory is short.</summary>
+    public void Shrink() => Evict(Interlocked.Read(ref _bytes) / 2, keep: null);
 
     public ModelServerStatistics GetStatistics()
     {
@@ -103,7 +115,7 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         lock (_lock)
         {
             while (_leastRecentFirst.First is { } node)
-                removed.Add(Detach(node.Value));
+                removed.Add(Detach(node.Value, evicted: false));
             _entries.Clear();
             _failures.Clear();
         }
@@ -139,10 +151,12 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         {
             using var timeout = new CancellationTokenSource(options.LoadTimeout, timeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
+            var started = timeProvider.GetTimestamp();
             LoadedModel model;
             try
             {
-                model = await LoadedModel.LoadAsync(source, entry.Reference, options.MemoryBudgetBytes, either.Token);
+                model = await LoadedModel.LoadAsync(source, entry.Reference, _environment, either.Token);
+                metrics?.AddLoad(model, timeProvider.GetElapsedTime(started));
             }
             catch (Exception e) when (timeout.IsCancellationRequested && e is not ModelLoadException)
             {
@@ -158,6 +172,7 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
                 ?? new ModelLoadException(entry.Reference, _stopping.IsCancellationRequested
                     ? "the server is stopping."
                     : "its file could not be read.", e);
+            metrics?.AddLoadFailure(entry.Reference);
             lock (_lock)
             {
                 _loadFailures++;
@@ -172,21 +187,30 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
 
     private void Keep(Entry entry, LoadedModel model)
     {
-        List<LoadedModel> evicted = [];
         lock (_lock)
         {
             _loads++;
             entry.Model = model;
             _bytes += model.Bytes;
             _leastRecentFirst.AddLast(entry.Node);
-            for (var node = _leastRecentFirst.First; node is not null && _bytes > options.MemoryBudgetBytes;)
+        }
+
+        Evict(options.MemoryBudgetBytes, entry);
+    }
+
+    private void Evict(long budget, Entry? keep)
+    {
+        List<LoadedModel> evicted = [];
+        lock (_lock)
+        {
+            for (var node = _leastRecentFirst.First; node is not null && _bytes > budget;)
             {
                 var candidate = node.Value;
                 node = node.Next;
                 // Evicting what somebody waits for would make them load it again, possibly for ever.
-                if (candidate == entry || candidate.Waiters > 0)
+                if (candidate == keep || candidate.Waiters > 0)
                     continue;
-                evicted.Add(Detach(candidate));
+                evicted.Add(Detach(candidate, evicted: true));
                 _evictions++;
             }
         }
@@ -194,9 +218,10 @@ public sealed class ModelServer(IModelSource source, ModelServerOptions options,
         evicted.ForEach(m => m.Release());
     }
 
-    private LoadedModel Detach(Entry entry)
+    private LoadedModel Detach(Entry entry, bool evicted)
     {
         var model = entry.Model!;
+        metrics?.AddUnload(model, evicted);
         entry.Model = null;
         _bytes -= model.Bytes;
         _leastRecentFirst.Remove(entry.Node);

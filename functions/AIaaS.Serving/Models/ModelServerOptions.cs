@@ -1,3 +1,5 @@
+using AIaaS.Serving.Batching;
+
 namespace AIaaS.Serving.Models;
 
 /// <summary>Bounds of a <see cref="ModelServer"/>.</summary>
@@ -11,6 +13,9 @@ public sealed record ModelServerOptions
 
     /// <summary>How long a failed load is answered from memory before the model is tried again.</summary>
     public TimeSpan FailureRetention { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How requests for one model take turns.</summary>
+    public BatchingOptions Batching { get; init; } = new();
 
     /// <summary>How long one load may take.</summary>
     public TimeSpan LoadTimeout { get; init; } = TimeSpan.FromMinutes(1);

@@ -43,11 +43,17 @@ internal abstract class InputColumn(FeaturePlan plan)
     /// <summary>Sets the signature's example, or else what is missing or nothing in this type.</summary>
     public abstract void SetExample(int row);
 
-    /// <summary>Makes a tensor of the first rows.</summary>
-    public abstract OrtValue CreateValue(int rows);
+    /// <summary>Sets one of two different values, neither missing, that the model may have met in training.</summary>
+    public abstract void SetProbe(int row, bool second);
 
-    /// <summary>Copies the first rows to the tensor, where it does not lie over the column itself.</summary>
-    public virtual void Fill(OrtValue value, int rows)
+    /// <summary>Copies the first rows of another column of the same feature.</summary>
+    public abstract void Append(InputColumn source, int rows, int row);
+
+    /// <summary>Makes a tensor of some of the rows.</summary>
+    public abstract OrtValue CreateValue(int first, int rows);
+
+    /// <summary>Copies these rows to the tensor, where it does not lie over the column itself.</summary>
+    public virtual void Fill(OrtValue value, int first, int rows)
     {
     }
 
@@ -100,18 +106,21 @@ internal abstract class PinnedColumn<T>(FeaturePlan plan) : InputColumn(plan)
         Values = larger;
     }
 
-    public override OrtValue CreateValue(int rows) => PinnedTensor.Create(Values, Plan.ElementType, Plan.ShapeOf(rows));
+    public override void Append(InputColumn source, int rows, int row) => ((PinnedColumn<T>)source).Values.AsSpan(0, rows).CopyTo(Values.AsSpan(row));
+
+    public override OrtValue CreateValue(int first, int rows) => PinnedTensor.Create(Values, first, Plan.ElementType, Plan.ShapeOf(rows));
 }
 
 internal static class PinnedTensor
 {
     /// <param name="pinned">An array of the pinned heap that outlives the tensor.</param>
+    /// <param name="start">Where the tensor begins in it.</param>
     /// <param name="type">Its element type.</param>
     /// <param name="shape">A shape of no more elements.</param>
-    public static OrtValue Create<T>(T[] pinned, TensorElementType type, long[] shape)
+    public static OrtValue Create<T>(T[] pinned, int start, TensorElementType type, long[] shape)
         where T : unmanaged =>
         OrtValue.CreateTensorValueWithData(
-            OrtMemoryInfo.DefaultInstance, type, shape, Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0), (long)pinned.Length * Unsafe.SizeOf<T>());
+            OrtMemoryInfo.DefaultInstance, type, shape, Marshal.UnsafeAddrOfPinnedArrayElement(pinned, start), (long)(pinned.Length - start) * Unsafe.SizeOf<T>());
 }
 
 /// <summary>Numbers, booleans as 0 and 1, and times as seconds since 1970; NaN is missing.</summary>
@@ -166,6 +175,12 @@ internal sealed class FloatingColumn<T>(FeaturePlan plan) : PinnedColumn<T>(plan
         { ValueKind: JsonValueKind.True } => T.One,
         _ => Feature.Required ? T.Zero : T.NaN,
     };
+
+    public override void SetProbe(int row, bool second)
+    {
+        var value = _kind != ColumnKind.Boolean && Feature.Example is { ValueKind: JsonValueKind.Number } number ? T.CreateTruncating(number.GetDouble()) : T.Zero;
+        Values[row] = second ? value + T.One : value;
+    }
 }
 
 /// <summary>Integers; there is no value for what is missing, so each row has to give one.</summary>
@@ -193,6 +208,8 @@ internal sealed class IntegerColumn<T>(FeaturePlan plan) : PinnedColumn<T>(plan)
 
     public override void SetExample(int row) =>
         Values[row] = Feature.Example is { ValueKind: JsonValueKind.Number } number ? T.CreateSaturating(number.GetDouble()) : T.Zero;
+
+    public override void SetProbe(int row, bool second) => Values[row] = second ? T.One : T.Zero;
 
     private T Integer(ref Utf8JsonReader reader, int row)
     {
@@ -227,6 +244,8 @@ internal sealed class BooleanColumn(FeaturePlan plan) : PinnedColumn<bool>(plan)
     public override void SetMissing(int row) => throw Missing(row);
 
     public override void SetExample(int row) => Values[row] = Feature.Example is { ValueKind: JsonValueKind.True };
+
+    public override void SetProbe(int row, bool second) => Values[row] = second;
 }
 
 /// <summary>Categories and texts; the empty string is missing.</summary>
@@ -315,11 +334,23 @@ internal sealed class TextColumn : InputColumn
         _ => default,
     };
 
-    public override OrtValue CreateValue(int rows) => OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
+    public override void SetProbe(int row, bool second) =>
+        _ranges[row] = Feature.Categories is { Count: > 0 } categories
+            ? _texts.Add(Encoding.UTF8.GetBytes(second ? categories[^1] : categories[0]))
+            : _texts.Add(second ? "second one"u8 : "first"u8);
 
-    public override void Fill(OrtValue value, int rows)
+    public override void Append(InputColumn source, int rows, int row)
+    {
+        var texts = (TextColumn)source;
+        for (var i = 0; i < rows; i++)
+            _ranges[row + i] = _texts.Add(texts._texts.Slice(texts._ranges[i]));
+    }
+
+    public override OrtValue CreateValue(int first, int rows) => OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
+
+    public override void Fill(OrtValue value, int first, int rows)
     {
         for (var row = 0; row < rows; row++)
-            value.StringTensorSetElementAt(_texts.Slice(_ranges[row]), row);
+            value.StringTensorSetElementAt(_texts.Slice(_ranges[first + row]), row);
     }
 }

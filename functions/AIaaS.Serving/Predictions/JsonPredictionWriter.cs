@@ -15,7 +15,7 @@ internal static class JsonPredictionWriter
     private static readonly JsonEncodedText Probabilities = JsonEncodedText.Encode("probabilities");
     private static readonly JsonEncodedText Value = JsonEncodedText.Encode("value");
 
-    public static void Write(Utf8JsonWriter writer, in PredictionContext context, PredictionPlan plan, OutputColumn[] outputs, int rows)
+    public static void Write(Utf8JsonWriter writer, in PredictionContext context, PredictionPlan plan, OutputColumn[] outputs, int first, int rows)
     {
         writer.WriteStartObject();
         writer.WriteString(RequestId, context.RequestId);
@@ -24,7 +24,7 @@ internal static class JsonPredictionWriter
         writer.WriteNumber(Version, context.ModelVersion);
         writer.WriteEndObject();
         writer.WriteStartArray(Predictions);
-        for (var row = 0; row < rows; row++)
+        for (var row = first; row < first + rows; row++)
         {
             writer.WriteStartObject();
             foreach (var output in outputs)

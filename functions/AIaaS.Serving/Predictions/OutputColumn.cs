@@ -6,7 +6,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace AIaaS.Serving.Predictions;
 
 /// <summary>The values of one graph output, and how they are written.</summary>
-internal abstract class OutputColumn(OutputPlan plan)
+internal abstract class OutputColumn(OutputPlan plan) : IDisposable
 {
     public OutputPlan Plan { get; } = plan;
 
@@ -24,8 +24,13 @@ internal abstract class OutputColumn(OutputPlan plan)
         _ => throw new ArgumentOutOfRangeException(nameof(plan), plan.ElementType, null),
     };
 
-    /// <summary>Makes the tensor that the model writes to.</summary>
-    public abstract OrtValue CreateValue(int rows);
+    /// <summary>Makes the tensor that the model writes some rows to; it lives until the first rows are made anew.</summary>
+    /// <param name="first">The first of these rows.</param>
+    /// <param name="rows">Their number.</param>
+    /// <param name="all">All rows that there will be.</param>
+    public abstract OrtValue CreateValue(int first, int rows, int all);
+
+    public abstract void Dispose();
 
     /// <summary>Writes one element; numbers that are not finite as null, since JSON has none.</summary>
     public abstract void WriteElement(Utf8JsonWriter writer, int index);
@@ -37,17 +42,22 @@ internal abstract class OutputColumn(OutputPlan plan)
 internal abstract class PinnedOutput<T>(OutputPlan plan) : OutputColumn(plan)
     where T : unmanaged
 {
+    private OrtValue? _value;
+
     protected T[] Values { get; private set; } = [];
 
     public override unsafe int ElementBytes => sizeof(T);
 
-    public override OrtValue CreateValue(int rows)
+    public override OrtValue CreateValue(int first, int rows, int all)
     {
-        var length = checked(rows * Plan.Width);
+        _value?.Dispose();
+        var length = checked(all * Plan.Width);
         if (Values.Length < length)
             Values = GC.AllocateUninitializedArray<T>(length, pinned: true);
-        return PinnedTensor.Create(Values, Plan.ElementType, Plan.ShapeOf(rows));
+        return _value = PinnedTensor.Create(Values, first * Plan.Width, Plan.ElementType, Plan.ShapeOf(rows));
     }
+
+    public override void Dispose() => _value?.Dispose();
 }
 
 internal sealed class NumberOutput<T>(OutputPlan plan) : PinnedOutput<T>(plan)
@@ -93,21 +103,49 @@ internal sealed class BooleanOutput(OutputPlan plan) : PinnedOutput<bool>(plan)
 
 internal sealed class TextOutput(OutputPlan plan) : OutputColumn(plan)
 {
-    private OrtValue? _value;
+    /// <summary>One for each run, with the index of its first element.</summary>
+    private readonly List<(int Start, OrtValue Value)> _values = [];
 
     public override unsafe int ElementBytes => sizeof(nint) * 4;
 
-    public override OrtValue CreateValue(int rows) =>
-        _value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
+    public override OrtValue CreateValue(int first, int rows, int all)
+    {
+        if (first == 0)
+            Dispose();
+        var value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
+        _values.Add((first * Plan.Width, value));
+        return value;
+    }
 
-    public override void WriteElement(Utf8JsonWriter writer, int index) => writer.WriteStringValue(_value!.GetStringElementAsSpan(index));
+    public override void Dispose()
+    {
+        _values.ForEach(static v => v.Value.Dispose());
+        _values.Clear();
+    }
+
+    public override void WriteElement(Utf8JsonWriter writer, int index) => writer.WriteStringValue(TextOf(index));
 
     public override void WriteLabel(Utf8JsonWriter writer, int row, PredictionPlan plan)
     {
-        var text = _value!.GetStringElementAsSpan(row);
+        var text = TextOf(row);
         if (plan.FindClass(text) is >= 0 and var index)
             writer.WriteRawValue(plan.Classes[index].Json, skipInputValidation: true);
         else
             writer.WriteStringValue(text);
+    }
+
+    private ReadOnlySpan<byte> TextOf(int index)
+    {
+        var (low, high) = (0, _values.Count - 1);
+        while (low < high)
+        {
+            var middle = (low + high + 1) / 2;
+            if (_values[middle].Start <= index)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+
+        return _values[low].Value.GetStringElementAsSpan(index - _values[low].Start);
     }
 }

@@ -16,16 +16,23 @@ public enum UnknownFeaturePolicy
 /// <param name="ModelVersion">Given back as <c>model.version</c>.</param>
 /// <param name="UnknownFeatures">The endpoint's setting.</param>
 /// <param name="MaxRows">Most rows of one request.</param>
+/// <param name="Timeout">What the request has left until its deadline, which its cancellation token ends; null for none.</param>
 public readonly record struct PredictionContext(
     string RequestId,
     string ModelName,
     int ModelVersion,
     UnknownFeaturePolicy UnknownFeatures = UnknownFeaturePolicy.Refuse,
-    int MaxRows = 10_000);
+    int MaxRows = 10_000,
+    TimeSpan? Timeout = null);
 
 /// <summary>What one prediction took.</summary>
 /// <param name="Rows">Rows predicted.</param>
 /// <param name="Parse">Reading the request.</param>
-/// <param name="Run">Running the model.</param>
+/// <param name="Queue">Waiting for the model's other requests.</param>
+/// <param name="Run">Running the model, with the rows of other requests where they shared a run.</param>
 /// <param name="Write">Writing the answer.</param>
-public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Run, TimeSpan Write);
+public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Queue, TimeSpan Run, TimeSpan Write)
+{
+    /// <summary>Whether it is the answer to an earlier request with the same content.</summary>
+    public bool Repeated { get; init; }
+}

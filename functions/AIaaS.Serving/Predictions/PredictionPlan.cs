@@ -14,8 +14,11 @@ internal sealed class PredictionPlan
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _featuresByName;
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _classesByText;
 
-    private PredictionPlan(ModelSignature signature, FeaturePlan[] features, OutputPlan[] outputs, ClassPlan[] classes)
+    private PredictionPlan(
+        ModelSignature signature, FeaturePlan[] features, OutputPlan[] outputs, ClassPlan[] classes, bool runsSingleRows, bool keepsRowsApart)
     {
+        RunsSingleRows = runsSingleRows;
+        KeepsRowsApart = keepsRowsApart;
         Signature = signature;
         Features = features;
         Outputs = outputs;
@@ -36,6 +39,12 @@ internal sealed class PredictionPlan
     /// <summary>In the order of the probabilities; empty where there are none.</summary>
     public ClassPlan[] Classes { get; }
 
+    /// <summary>Whether the graph has no dimension for rows, so that each is run by itself.</summary>
+    public bool RunsSingleRows { get; }
+
+    /// <summary>Whether a row's outputs are the same whichever other rows it is run with, so that requests may share a run.</summary>
+    public bool KeepsRowsApart { get; }
+
     /// <returns>-1 where the model has no such feature.</returns>
     public int FindFeature(ReadOnlySpan<byte> utf8Name) => _featuresByName.TryGetValue(utf8Name, out var index) ? index : -1;
 
@@ -45,6 +54,7 @@ internal sealed class PredictionPlan
     /// <exception cref="ModelLoadException">The signature is not true of the graph, or asks for what is not served.</exception>
     public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session)
     {
+        var singleRows = signature.Inputs.All(HasOneRow);
         var features = signature.Inputs.Select(f => FeatureOf(f)).ToArray();
         RefuseDuplicates(features.Select(f => f.Feature.Name), "feature");
         RefuseDuplicates(features.Select(f => f.Feature.Input), "graph input");
@@ -55,7 +65,7 @@ internal sealed class PredictionPlan
         RefuseDuplicates(classes.Select(c => c.Text), "class");
         if (signature.Outputs.Count == 0)
             throw Refusal("its signature has no outputs.");
-        var outputs = Measure(signature.Outputs.Select(OutputOf).ToArray());
+        var (outputs, apart) = Measure(signature.Outputs.Select(OutputOf).ToArray());
         RefuseDuplicates(outputs.Select(o => o.Output.Role == OutputRole.Other ? o.Output.Name : o.Output.Role.ToString()), "output");
         foreach (var output in outputs)
         {
@@ -65,7 +75,7 @@ internal sealed class PredictionPlan
                 throw Refusal($"its output '{output.Output.Name}' gives {output.Width} values for each row instead of one.");
         }
 
-        return new(signature, features, outputs, classes);
+        return new(signature, features, outputs, classes, singleRows, apart);
 
         ModelLoadException Refusal(string reason) => new(reference, reason);
 
@@ -82,7 +92,7 @@ internal sealed class PredictionPlan
             var type = ElementTypeOf(feature.Type);
             if (!input.IsTensor || input.ElementDataType != type)
                 throw Refusal($"its graph takes '{feature.Input}' as {Describe(input)}, its signature gives it as {feature.Type}.");
-            if (input.Dimensions is not ([-1] or [-1, 1 or -1]))
+            if (!singleRows && input.Dimensions is not ([-1] or [-1, 1 or -1]))
                 throw Refusal($"its graph takes '{feature.Input}' in the shape [{string.Join(", ", input.Dimensions)}]; a feature has the shape [rows, 1].");
             return new(feature, type, input.Dimensions.Length);
         }
@@ -97,31 +107,66 @@ internal sealed class PredictionPlan
             return new(output, type, []);
         }
 
-        // Graphs seldom declare all dimensions of their outputs; running two rows shows them, and that rows stay apart.
-        OutputPlan[] Measure(OutputPlan[] outputs)
+        bool HasOneRow(ModelFeature feature) =>
+            session.InputMetadata.TryGetValue(feature.Input, out var input) && input.IsTensor && input.Dimensions is [1] or [1, 1];
+
+        // Graphs seldom declare all dimensions of their outputs; running rows shows them, and whether the rows stay apart.
+        (OutputPlan[] Outputs, bool Apart) Measure(OutputPlan[] outputs)
         {
-            const int Rows = 2;
             var rows = new RowBuffer(features);
-            for (var row = 0; row < Rows; row++)
+            rows.AddExample();
+            if (!singleRows)
                 rows.AddExample();
-            using var runOptions = new RunOptions();
-            var inputs = rows.CreateValues();
+            using var results = Run(rows);
+            var measured = outputs.Select((output, i) => output with
+            {
+                Tail = TailOf(output, results[i], rows.Rows),
+                HasRows = results[i].GetTensorTypeAndShape().Shape.Length > 0,
+            }).ToArray();
+            return (measured, !singleRows && KeepsRowsApart(measured));
+        }
+
+        bool KeepsRowsApart(OutputPlan[] outputs)
+        {
+            var rows = new RowBuffer(features);
+            rows.AddProbe(second: false);
             try
             {
-                using var results = session.Run(runOptions, [.. features.Select(f => f.Feature.Input)], inputs, [.. outputs.Select(o => o.Output.Name)]);
-                return [.. outputs.Select((output, i) =>
-                {
-                    var shape = results[i].GetTensorTypeAndShape().Shape;
-                    return shape is [Rows, .. var tail]
-                        ? output with { Tail = tail }
-                        : throw Refusal($"its output '{output.Output.Name}' has the shape [{string.Join(", ", shape)}] for {Rows} rows; the first dimension must be the rows.");
-                })];
+                using var alone = Run(rows);
+                rows.AddProbe(second: true);
+                using var together = Run(rows);
+                return outputs.Select((output, i) => RowComparison.FirstRowsAreEqual(alone[i], together[i], output)).All(equal => equal);
+            }
+            catch (OnnxRuntimeException)
+            {
+                // The rows are made up, and a model may well fail on them.
+                return false;
+            }
+        }
+
+        IDisposableReadOnlyCollection<OrtValue> Run(RowBuffer rows)
+        {
+            using var runOptions = new RunOptions();
+            var inputs = rows.CreateValues(0, rows.Rows);
+            try
+            {
+                return session.Run(runOptions, [.. features.Select(f => f.Feature.Input)], inputs, [.. signature.Outputs.Select(o => o.Name)]);
             }
             finally
             {
                 foreach (var input in inputs)
                     input.Dispose();
             }
+        }
+
+        long[] TailOf(OutputPlan output, OrtValue value, int rows)
+        {
+            var shape = value.GetTensorTypeAndShape().Shape;
+            if (shape is [var length, .. var tail] && length == rows)
+                return tail;
+            return shape is [] && singleRows
+                ? []
+                : throw Refusal($"its output '{output.Output.Name}' has the shape [{string.Join(", ", shape)}] for {rows} rows; the first dimension must be the rows.");
         }
     }
 
@@ -163,12 +208,15 @@ internal sealed record FeaturePlan(ModelFeature Feature, TensorElementType Eleme
 /// <param name="Tail">Its shape after the rows.</param>
 internal sealed record OutputPlan(ModelOutput Output, TensorElementType ElementType, long[] Tail)
 {
+    /// <summary>False for a single value of a graph that takes one row at a time.</summary>
+    public bool HasRows { get; init; } = true;
+
     public JsonEncodedText Name { get; } = JsonEncodedText.Encode(Output.Name, PredictionPlan.Encoder);
 
     /// <summary>Elements per row.</summary>
     public int Width => (int)Tail.Aggregate(1L, (product, length) => checked(product * length));
 
-    public long[] ShapeOf(int rows) => [rows, .. Tail];
+    public long[] ShapeOf(int rows) => HasRows ? [rows, .. Tail] : [];
 }
 
 /// <summary>A class of a classification.</summary>

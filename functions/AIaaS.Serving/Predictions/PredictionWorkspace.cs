@@ -18,7 +18,6 @@ internal sealed class PredictionWorkspace : IDisposable
 
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = PredictionPlan.Encoder, SkipValidation = true };
 
-    private readonly PredictionPlan _plan;
     private readonly InferenceSession _session;
     private readonly OutputColumn[] _outputs;
     private readonly RunOptions _runOptions = new();
@@ -26,14 +25,12 @@ internal sealed class PredictionWorkspace : IDisposable
     private readonly Utf8JsonWriter _writer = new(Nowhere, WriterOptions);
     private readonly int _outputRowBytes;
     private OrtValue[] _inputValues = [];
-    private OrtValue[] _outputValues = [];
-    private int _boundRows;
-    private int _boundGeneration;
+    private (int First, int Rows, int All, int Generation) _bound;
     private bool _isBroken;
 
     public PredictionWorkspace(PredictionPlan plan, InferenceSession session)
     {
-        _plan = plan;
+        Plan = plan;
         _session = session;
         Rows = new(plan.Features);
         _outputs = [.. plan.Outputs.Select(OutputColumn.Create)];
@@ -41,24 +38,67 @@ internal sealed class PredictionWorkspace : IDisposable
         _binding = session.CreateIoBinding();
     }
 
+    public PredictionPlan Plan { get; }
+
     public RowBuffer Rows { get; }
 
+    /// <summary>Memory held, in bytes.</summary>
+    public long Bytes => Rows.Bytes + ((long)_bound.All * _outputRowBytes);
+
     /// <summary>Whether the next request may have it.</summary>
-    public bool IsReusable => !_isBroken && Rows.Bytes + ((long)_boundRows * _outputRowBytes) <= MaxKeptBytes;
+    public bool IsReusable => !_isBroken && Bytes <= MaxKeptBytes;
 
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
     public void Parse(in ReadOnlySequence<byte> body, UnknownFeaturePolicy unknown, int maxRows) =>
-        JsonRowReader.Read(body, _plan, Rows, unknown, maxRows);
+        JsonRowReader.Read(body, Plan, Rows, unknown, maxRows);
 
-    /// <summary>Runs the model on the rows; no rows need no run.</summary>
+    /// <summary>Runs the model on some of the rows, the first ones first.</summary>
     /// <exception cref="PredictionFailedException">The model failed.</exception>
-    public void Run(CancellationToken cancellationToken)
+    public void Run(int first, int count, CancellationToken cancellationToken)
     {
-        if (Rows.Rows == 0)
+        if (!Plan.RunsSingleRows)
+        {
+            RunOnce(first, count, cancellationToken);
             return;
+        }
+
+        for (var row = first; row < first + count; row++)
+            RunOnce(row, 1, cancellationToken);
+    }
+
+    /// <summary>Writes the answer of this request.</summary>
+    /// <param name="response">Where to.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="outputs">The workspace that ran its rows: this one, or one that several requests share.</param>
+    /// <param name="first">Its first row there.</param>
+    public void Write(IBufferWriter<byte> response, in PredictionContext context, PredictionWorkspace outputs, int first)
+    {
+        _writer.Reset(response);
         try
         {
-            Bind();
+            JsonPredictionWriter.Write(_writer, context, Plan, outputs._outputs, first, Rows.Rows);
+        }
+        finally
+        {
+            _writer.Reset(Nowhere);
+        }
+    }
+
+    public void Dispose()
+    {
+        _binding.Dispose();
+        DisposeInputs();
+        foreach (var output in _outputs)
+            output.Dispose();
+        _runOptions.Dispose();
+        _writer.Dispose();
+    }
+
+    private void RunOnce(int first, int count, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Bind(first, count);
             using (cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, _runOptions))
                 _session.RunWithBinding(_runOptions, _binding);
         }
@@ -77,57 +117,30 @@ internal sealed class PredictionWorkspace : IDisposable
         }
     }
 
-    public void Write(IBufferWriter<byte> response, in PredictionContext context)
+    private void Bind(int first, int count)
     {
-        _writer.Reset(response);
-        try
-        {
-            JsonPredictionWriter.Write(_writer, context, _plan, _outputs, Rows.Rows);
-        }
-        finally
-        {
-            _writer.Reset(Nowhere);
-        }
-    }
-
-    public void Dispose()
-    {
-        _binding.Dispose();
-        DisposeValues();
-        _runOptions.Dispose();
-        _writer.Dispose();
-    }
-
-    private void Bind()
-    {
-        if (_boundRows == Rows.Rows && _boundGeneration == Rows.Generation)
+        var wanted = (first, count, Rows.Rows, Rows.Generation);
+        if (_bound == wanted)
         {
             for (var i = 0; i < _inputValues.Length; i++)
-                Rows.Columns[i].Fill(_inputValues[i], Rows.Rows);
+                Rows.Columns[i].Fill(_inputValues[i], first, count);
             return;
         }
 
-        DisposeValues();
-        _boundRows = 0;
-        _inputValues = Rows.CreateValues();
+        DisposeInputs();
+        _bound = default;
+        _inputValues = Rows.CreateValues(first, count);
         for (var i = 0; i < _inputValues.Length; i++)
-            _binding.BindInput(_plan.Features[i].Feature.Input, _inputValues[i]);
-        _outputValues = new OrtValue[_outputs.Length];
+            _binding.BindInput(Plan.Features[i].Feature.Input, _inputValues[i]);
         for (var i = 0; i < _outputs.Length; i++)
-        {
-            _outputValues[i] = _outputs[i].CreateValue(Rows.Rows);
-            _binding.BindOutput(_plan.Outputs[i].Output.Name, _outputValues[i]);
-        }
-
-        (_boundRows, _boundGeneration) = (Rows.Rows, Rows.Generation);
+            _binding.BindOutput(Plan.Outputs[i].Output.Name, _outputs[i].CreateValue(first, count, Rows.Rows));
+        _bound = wanted;
     }
 
-    private void DisposeValues()
+    private void DisposeInputs()
     {
         foreach (var value in _inputValues)
             value?.Dispose();
-        foreach (var value in _outputValues)
-            value?.Dispose();
-        (_inputValues, _outputValues) = ([], []);
+        _inputValues = [];
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Predictions;
@@ -9,6 +10,7 @@ internal sealed class RowBuffer
 
     private readonly Utf8Arena _texts = new();
     private readonly int[] _lastGiven;
+    private readonly int _rowBytes;
     private int _given;
     private int _capacity;
 
@@ -16,6 +18,7 @@ internal sealed class RowBuffer
     {
         Columns = [.. features.Select(f => InputColumn.Create(f, _texts))];
         _lastGiven = new int[Columns.Length];
+        _rowBytes = Columns.Sum(c => c.ElementBytes);
     }
 
     public InputColumn[] Columns { get; }
@@ -27,7 +30,7 @@ internal sealed class RowBuffer
     public int Generation { get; private set; }
 
     /// <summary>Memory held, in bytes.</summary>
-    public long Bytes => ((long)_capacity * Columns.Sum(c => c.ElementBytes)) + _texts.Capacity;
+    public long Bytes => ((long)_capacity * _rowBytes) + _texts.Capacity;
 
     public void Clear()
     {
@@ -39,13 +42,7 @@ internal sealed class RowBuffer
     public void BeginRow()
     {
         if (Rows == _capacity)
-        {
-            _capacity = Math.Max(InitialCapacity, 2 * _capacity);
-            foreach (var column in Columns)
-                column.Resize(_capacity);
-            Generation++;
-        }
-
+            Grow(Math.Max(InitialCapacity, 2 * _capacity));
         _given = 0;
     }
 
@@ -82,16 +79,43 @@ internal sealed class RowBuffer
         Rows++;
     }
 
-    /// <summary>Makes tensors over the columns; to be disposed, and made anew when <see cref="Generation"/> has changed.</summary>
-    public OrtValue[] CreateValues()
+    /// <summary>Adds one of two rows that differ in every feature.</summary>
+    public void AddProbe(bool second)
+    {
+        BeginRow();
+        foreach (var column in Columns)
+            column.SetProbe(Rows, second);
+        Rows++;
+    }
+
+    /// <summary>Adds all rows of another request to the same model.</summary>
+    public void Append(RowBuffer source)
+    {
+        if (source.Rows > _capacity - Rows)
+            Grow((int)Math.Max(InitialCapacity, BitOperations.RoundUpToPowerOf2((uint)(Rows + source.Rows))));
+        for (var i = 0; i < Columns.Length; i++)
+            Columns[i].Append(source.Columns[i], source.Rows, Rows);
+        Rows += source.Rows;
+    }
+
+    /// <summary>Makes tensors over some rows; to be disposed, and made anew when <see cref="Generation"/> has changed.</summary>
+    public OrtValue[] CreateValues(int first, int rows)
     {
         var values = new OrtValue[Columns.Length];
         for (var i = 0; i < values.Length; i++)
         {
-            values[i] = Columns[i].CreateValue(Rows);
-            Columns[i].Fill(values[i], Rows);
+            values[i] = Columns[i].CreateValue(first, rows);
+            Columns[i].Fill(values[i], first, rows);
         }
 
         return values;
+    }
+
+    private void Grow(int capacity)
+    {
+        _capacity = capacity;
+        foreach (var column in Columns)
+            column.Resize(capacity);
+        Generation++;
     }
 }

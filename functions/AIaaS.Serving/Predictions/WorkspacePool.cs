@@ -1,9 +1,14 @@
 namespace AIaaS.Serving.Predictions;
 
-/// <summary>Keeps as many workspaces as can be at work at a time.</summary>
+/// <summary>Keeps as many workspaces as can be at work at a time, and some small ones for requests that wait.</summary>
 internal sealed class WorkspacePool(Func<PredictionWorkspace> create) : IDisposable
 {
-    private readonly PredictionWorkspace?[] _idle = new PredictionWorkspace?[2 * Environment.ProcessorCount];
+    private const int ForWaiting = 24;
+    private const int SmallBytes = 64 << 10;
+
+    private readonly PredictionWorkspace?[] _idle = new PredictionWorkspace?[AtWork + ForWaiting];
+
+    private static int AtWork => 2 * Environment.ProcessorCount;
 
     public PredictionWorkspace Rent()
     {
@@ -20,7 +25,8 @@ internal sealed class WorkspacePool(Func<PredictionWorkspace> create) : IDisposa
     {
         if (workspace.IsReusable)
         {
-            for (var i = 0; i < _idle.Length; i++)
+            var slots = workspace.Bytes <= SmallBytes ? _idle.Length : AtWork;
+            for (var i = 0; i < slots; i++)
             {
                 if (_idle[i] is null && Interlocked.CompareExchange(ref _idle[i], workspace, null) is null)
                     return;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.Metrics;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Platform.Documents;
@@ -9,7 +10,9 @@ using AIaaS.Platform.Problems;
 using AIaaS.Platform.Tests.Models;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Telemetry;
 using AIaaS.Serving.Tests;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using static AIaaS.Platform.Tests.Runs.RunWorld;
 
@@ -21,6 +24,8 @@ public sealed class PredictionServiceTests : IAsyncLifetime
     private readonly EndpointDirectory _directory;
     private readonly EndpointService _endpoints;
     private readonly ModelServer _server;
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly ServingMetrics _metrics;
     private readonly PredictionService _predictions;
 
     public PredictionServiceTests()
@@ -28,8 +33,8 @@ public sealed class PredictionServiceTests : IAsyncLifetime
         _directory = new EndpointDirectory(_world.Runs.Catalog, _world.Runs.Time, NullLogger<EndpointDirectory>.Instance);
         _endpoints = new EndpointService(_world.Runs.Catalog, _world.Registry, _directory, _world.Runs.Time);
         _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
-        _predictions = new PredictionService(
-            _directory, new ModelHost(_world.Registry, _server), new Predictor(TimeProvider.System), NullLogger<PredictionService>.Instance);
+        _metrics = new ServingMetrics(_services.GetRequiredService<IMeterFactory>());
+        _predictions = Service(new PlatformOptions { Home = "unused" });
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -38,6 +43,8 @@ public sealed class PredictionServiceTests : IAsyncLifetime
     {
         await _server.DisposeAsync();
         _directory.Dispose();
+        _metrics.Dispose();
+        await _services.DisposeAsync();
         _world.Dispose();
     }
 
@@ -159,6 +166,124 @@ public sealed class PredictionServiceTests : IAsyncLifetime
         Assert.DoesNotContain(Tenant + "/", refusal.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_model_that_keeps_failing_rests_and_its_neighbour_goes_on()
+    {
+        await _world.RegisterAsync("m", TestModels.Failing);
+        await _world.RegisterAsync("good", TestModels.Regression);
+        await PutAsync("e");
+        await _endpoints.PutAsync(Tenant, "f", new EndpointDefinition { Model = "good" }, default, default);
+        for (var i = 0; i < 5; i++) await RefusalAsync("e", """{"rows":[{"index":1000000}]}""");
+
+        var refusal = await RefusalAsync("e", """{"rows":[{"index":0}]}""");
+
+        Assert.Equal(Problem.Unavailable, refusal.Problem);
+        Assert.NotNull(refusal.RetryAfter);
+        using var answer = await PredictAsync("f", """{"rows":[{"length":1,"mass":2}]}""");
+        Assert.Equal(1, answer.RootElement.GetProperty("predictions").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task No_request_fails_while_versions_are_swapped()
+    {
+        var swaps = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 500 : 20;
+        await TwoVersionsAsync();
+        await PutAsync("e", new TrafficShare(1, 100));
+        using var done = new CancellationTokenSource();
+        var callers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            var versions = new HashSet<int>();
+            do
+            {
+                using var answer = await PredictAsync("e", """{"rows":[{"length":1,"mass":2},{"length":2,"mass":2}]}""");
+                Assert.Equal(2, answer.RootElement.GetProperty("predictions").GetArrayLength());
+                versions.Add(Model(answer, "version").GetInt32());
+            }
+            while (!done.IsCancellationRequested);
+            return versions;
+        })).ToArray();
+
+        for (var swap = 0; swap < swaps; swap++)
+        {
+            await PutAsync("e", new TrafficShare(1 + (swap % 2), 100));
+            _server.Shrink();
+            await Task.Delay(5);
+        }
+
+        await done.CancelAsync();
+        var seen = await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal([1, 2], seen.SelectMany(versions => versions).Distinct().Order());
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_repeats_answers_gives_each_request_its_own_id()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await _endpoints.PutAsync(Tenant, "e", new EndpointDefinition { Model = "m", ResponseCacheSeconds = 60 }, default, default);
+        const string Body = """{"rows":[{"length":1,"mass":2}]}""";
+
+        var (first, firstSummary) = await PredictAsync("e", Body, "r-1");
+        var (second, secondSummary) = await PredictAsync("e", Body, "r \"2\"");
+        _world.Runs.Time.Advance(TimeSpan.FromSeconds(61));
+        var (_, thirdSummary) = await PredictAsync("e", Body, "r-3");
+
+        Assert.Equal((false, true, false), (firstSummary.Repeated, secondSummary.Repeated, thirdSummary.Repeated));
+        Assert.Equal(1, secondSummary.Rows);
+        Assert.Equal(("r-1", "r \"2\""), (first.GetProperty("requestId").GetString(), second.GetProperty("requestId").GetString()));
+        Assert.Equal(first.GetProperty("predictions").GetRawText(), second.GetProperty("predictions").GetRawText());
+        Assert.Equal(first.GetProperty("model").GetRawText(), second.GetProperty("model").GetRawText());
+    }
+
+    [Fact]
+    public async Task Other_content_and_other_versions_are_predicted()
+    {
+        await TwoVersionsAsync();
+        await _endpoints.PutAsync(Tenant, "e", new EndpointDefinition { Model = "m", ResponseCacheSeconds = 60, Traffic = [new(1, 50), new(2, 50)] }, default, default);
+
+        var repeated = new List<bool>();
+        for (var i = 0; i < 4; i++) repeated.Add((await PredictAsync("e", """{"rows":[{"length":1}]}""", "r")).Summary.Repeated);
+        repeated.Add((await PredictAsync("e", """{"rows":[{"length":2}]}""", "r")).Summary.Repeated);
+
+        Assert.Equal(2, repeated.Take(4).Count(each => each));
+        Assert.False(repeated[4]);
+    }
+
+    [Fact]
+    public async Task An_endpoint_repeats_nothing_unless_it_is_set_to()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await PutAsync("e");
+        await PredictAsync("e", """{"rows":[{}]}""", "r");
+
+        Assert.False((await PredictAsync("e", """{"rows":[{}]}""", "r")).Summary.Repeated);
+    }
+
+    [Fact]
+    public async Task A_deadline_that_has_passed_ends_the_request()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await PutAsync("e");
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await _predictions.PredictAsync(
+            Tenant, "e", new ReadOnlySequence<byte>("{\"rows\":[{}]}"u8.ToArray()), new ArrayBufferWriter<byte>(), "r", TimeSpan.Zero, new CancellationToken(true)));
+    }
+
+    private async Task<(JsonElement Answer, PredictionSummary Summary)> PredictAsync(string endpoint, string body, string requestId)
+    {
+        var response = new ArrayBufferWriter<byte>();
+        var summary = await _predictions.PredictAsync(Tenant, endpoint, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), response, requestId, null, default);
+        return (JsonDocument.Parse(response.WrittenMemory).RootElement, summary);
+    }
+
+    private PredictionService Service(PlatformOptions options) => new(
+        _directory,
+        new ModelHost(_world.Registry, _server),
+        new Predictor(TimeProvider.System),
+        new PredictionAdmission(options, _server, _metrics, TimeProvider.System, NullLogger<PredictionAdmission>.Instance),
+        new ResponseCache(options, _world.Runs.Time),
+        _metrics,
+        NullLogger<PredictionService>.Instance);
+
     private async Task TwoVersionsAsync()
     {
         await _world.RegisterAsync("m", TestModels.Regression);
@@ -184,7 +309,7 @@ public sealed class PredictionServiceTests : IAsyncLifetime
     private async Task<JsonDocument> PredictAsync(string endpoint, string body)
     {
         var response = new ArrayBufferWriter<byte>();
-        await _predictions.PredictAsync(Tenant, endpoint, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), response, "r-1", default);
+        await _predictions.PredictAsync(Tenant, endpoint, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), response, "r-1", timeout: null, default);
         return JsonDocument.Parse(response.WrittenMemory);
     }
 

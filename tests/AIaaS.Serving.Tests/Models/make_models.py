@@ -143,3 +143,9 @@ save("fixed", [h.make_node("Identity", ["x"], ["y"])], [info("x", T.FLOAT, [2, 3
 save("matrix", [h.make_node("Gemm", ["x", "weights", "bias"], ["scores"]), h.make_node("Softmax", ["scores"], ["y"], axis=1)],
      [info("x", T.FLOAT, ["rows", 10])], [info("y", T.FLOAT, ["rows", 2])],
      [constant("weights", [[0.01 * i, -0.01 * i] for i in range(10)]), constant("bias", [0.1, -0.1])])
+
+# A row's answer depends on the rows beside it.
+save("centered", [
+    h.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1),
+    h.make_node("Sub", ["x", "mean"], ["value"]),
+], [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])])

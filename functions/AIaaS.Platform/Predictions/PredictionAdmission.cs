@@ -1,0 +1,137 @@
+using AIaaS.Platform.Problems;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace AIaaS.Platform.Predictions;
+
+/// <summary>Bounds what is predicted at the same time, so that what is accepted is answered as fast as ever.</summary>
+/// <remarks>
+/// A tenant may have as many requests under way as there is room for, divided by the tenants that have any; alone it leaves an
+/// eighth free, so that others get in.
+/// </remarks>
+public sealed partial class PredictionAdmission
+{
+    private static readonly TimeSpan MemoryIsReadEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ModelsAreDroppedEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfterMemory = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
+    private readonly int _most;
+    private readonly long _memoryLimit;
+    private readonly Func<long> _readMemory;
+    private readonly ModelServer _server;
+    private readonly ServingMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger<PredictionAdmission> _logger;
+    private int _total;
+    private long _memoryRead;
+    private long _modelsDropped;
+    private volatile bool _memoryIsShort;
+
+    public PredictionAdmission(PlatformOptions options, ModelServer server, ServingMetrics metrics, TimeProvider time, ILogger<PredictionAdmission> logger)
+        : this(options, server, metrics, time, logger, static () => Environment.WorkingSet)
+    {
+    }
+
+    internal PredictionAdmission(
+        PlatformOptions options, ModelServer server, ServingMetrics metrics, TimeProvider time, ILogger<PredictionAdmission> logger, Func<long> readMemory)
+    {
+        (_server, _metrics, _time, _logger, _readMemory) = (server, metrics, time, logger, readMemory);
+        _most = options.MaxConcurrentPredictions;
+        _memoryLimit = options.MemoryLimitBytes > 0 ? options.MemoryLimitBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
+        _memoryRead = time.GetTimestamp() - (time.TimestampFrequency * (long)MemoryIsReadEvery.TotalSeconds);
+        _modelsDropped = time.GetTimestamp() - (time.TimestampFrequency * (long)ModelsAreDroppedEvery.TotalSeconds);
+    }
+
+    /// <summary>Lets a request in; to be disposed when it is answered.</summary>
+    /// <exception cref="ProblemException">There is no room for it now.</exception>
+    public Admitted Enter(string tenant)
+    {
+        if (IsMemoryShort())
+        {
+            throw Refusal("memory", Problem.Unavailable, "The server is short of memory. Try again in a moment.", RetryAfterMemory);
+        }
+
+        lock (_lock)
+        {
+            if (_total >= _most)
+            {
+                throw Refusal("process", Problem.Unavailable, "The server has as many predictions under way as it can. Try again in a moment.", RetryAfter);
+            }
+
+            var mine = _underWay.GetValueOrDefault(tenant);
+            var tenants = _underWay.Count + (mine == 0 ? 1 : 0);
+            var share = Math.Max(1, tenants == 1 ? _most - (_most / 8) : _most / tenants);
+            if (mine >= share)
+            {
+                throw Refusal("tenant", Problem.TooManyRequests, $"You have {mine} predictions under way, and others want some too. Send fewer at the same time.", RetryAfter);
+            }
+
+            _underWay[tenant] = mine + 1;
+            _total++;
+        }
+
+        return new Admitted(this, tenant);
+    }
+
+    private void Leave(string tenant)
+    {
+        lock (_lock)
+        {
+            _total--;
+            var left = _underWay[tenant] - 1;
+            if (left == 0)
+            {
+                _underWay.Remove(tenant);
+            }
+            else
+            {
+                _underWay[tenant] = left;
+            }
+        }
+    }
+
+    private bool IsMemoryShort()
+    {
+        var read = Volatile.Read(ref _memoryRead);
+        var now = _time.GetTimestamp();
+        if (_time.GetElapsedTime(read, now) < MemoryIsReadEvery || Interlocked.CompareExchange(ref _memoryRead, now, read) != read)
+        {
+            return _memoryIsShort;
+        }
+
+        var bytes = _readMemory();
+        _memoryIsShort = bytes > _memoryLimit;
+        if (_memoryIsShort && _time.GetElapsedTime(_modelsDropped, now) >= ModelsAreDroppedEvery)
+        {
+            _modelsDropped = now;
+            LogMemory(bytes, _memoryLimit);
+            _server.Shrink();
+        }
+
+        return _memoryIsShort;
+    }
+
+    private ProblemException Refusal(string bound, Problem problem, string detail, TimeSpan retryAfter)
+    {
+        _metrics.AddRefusal(bound);
+        return new ProblemException(problem, detail) { RetryAfter = retryAfter };
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The process has {Bytes} bytes of memory, more than the {Limit} it may have: models are dropped and predictions refused.")]
+    private partial void LogMemory(long bytes, long limit);
+
+    /// <summary>A request that was let in.</summary>
+    public readonly record struct Admitted : IDisposable
+    {
+        private readonly PredictionAdmission _admission;
+        private readonly string _tenant;
+
+        internal Admitted(PredictionAdmission admission, string tenant) => (_admission, _tenant) = (admission, tenant);
+
+        public void Dispose() => _admission.Leave(_tenant);
+    }
+}

@@ -1,0 +1,102 @@
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
+
+namespace AIaaS.Serving.Batching;
+
+internal enum QueuedRunState
+{
+    /// <summary>In the queue; nobody else reads its rows.</summary>
+    Waiting,
+
+    /// <summary>A lane reads its rows, so that they must stay.</summary>
+    Claimed,
+
+    /// <summary>Its rows are copied; the request may leave when it likes.</summary>
+    Copied,
+}
+
+/// <summary>A request that waits for its turn; its task ends once nobody reads its rows any more.</summary>
+internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, CancellationToken cancellationToken)
+{
+    private readonly TaskCompletionSource<RunOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Rows { get; } = rows;
+
+    /// <summary>Whether it may run with other requests.</summary>
+    public bool CanJoin { get; } = canJoin;
+
+    /// <summary>Whether its rows may run in parts.</summary>
+    public bool CanSplit { get; } = canSplit;
+
+    public CancellationToken CancellationToken { get; } = cancellationToken;
+
+    public Task<RunOutcome> Task => _completion.Task;
+
+    /// <summary>Guarded by the queue.</summary>
+    public QueuedRunState State { get; set; }
+
+    public LinkedListNode<QueuedRun>? Node { get; set; }
+
+    public long Enqueued { get; init; }
+
+    /// <summary>Rows that were run already.</summary>
+    public int Done { get; set; }
+
+    /// <summary>Timestamp ticks from its arrival to its first run, and in runs.</summary>
+    public long QueueTicks { get; set; } = -1;
+
+    public long RunTicks { get; set; }
+
+    /// <summary>Runs some of its own rows by themselves.</summary>
+    /// <exception cref="PredictionFailedException">The model failed.</exception>
+    public abstract void Run(int first, int count);
+
+    public bool TryComplete(SharedOutputs? shared, int first) => _completion.TrySetResult(new(shared, first, QueueTicks, RunTicks));
+
+    public void Fail(Exception exception)
+    {
+        if (exception is OperationCanceledException)
+            _completion.TrySetCanceled(CancellationToken);
+        else
+            _completion.TrySetException(exception);
+    }
+
+    public void Leave() => _completion.TrySetCanceled(CancellationToken);
+}
+
+/// <summary>Rows that a workspace has parsed.</summary>
+internal sealed class RowsRun(PredictionWorkspace workspace, CancellationToken cancellationToken)
+    : QueuedRun(workspace.Rows.Rows, workspace.Plan.KeepsRowsApart, workspace.Plan.KeepsRowsApart || workspace.Plan.RunsSingleRows, cancellationToken)
+{
+    public PredictionWorkspace Workspace { get; } = workspace;
+
+    public override void Run(int first, int count) => Workspace.Run(first, count, CancellationToken);
+}
+
+/// <summary>Any other use of the session, by itself.</summary>
+internal sealed class SessionRun(Action<CancellationToken> run, int rows, CancellationToken cancellationToken)
+    : QueuedRun(rows, canJoin: false, canSplit: false, cancellationToken)
+{
+    public override void Run(int first, int count) => run(CancellationToken);
+}
+
+/// <summary>How a queued request went.</summary>
+/// <param name="Shared">Where its outputs are, to be released; null where they are its own.</param>
+/// <param name="First">Its first row there.</param>
+/// <param name="QueueTicks">Timestamp ticks it waited.</param>
+/// <param name="RunTicks">Timestamp ticks of the runs it took part in.</param>
+internal readonly record struct RunOutcome(SharedOutputs? Shared, int First, long QueueTicks, long RunTicks);
+
+/// <summary>The outputs of a run that several requests share; given back when the last of them has read its own.</summary>
+internal sealed class SharedOutputs(PredictionWorkspace workspace, LoadedModel model, int holders)
+{
+    private int _holders = holders;
+
+    public PredictionWorkspace Workspace { get; } = workspace;
+
+    public void Release(int holders = 1)
+    {
+        if (Interlocked.Add(ref _holders, -holders) == 0)
+            model.ReturnWorkspace(Workspace);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics.Metrics;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Problems;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Telemetry;
+using AIaaS.Serving.Tests;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AIaaS.Platform.Tests.Predictions;
+
+public sealed class PredictionAdmissionTests : IAsyncDisposable
+{
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly ServingMetrics _metrics;
+    private readonly FileModelSource _source = new();
+    private readonly ModelServer _server;
+    private readonly SteppedTime _time = new();
+    private long _memory;
+
+    public PredictionAdmissionTests()
+    {
+        _metrics = new ServingMetrics(_services.GetRequiredService<IMeterFactory>());
+        _server = new ModelServer(_source, new ModelServerOptions(), _time);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _metrics.Dispose();
+        await _services.DisposeAsync();
+    }
+
+    [Fact]
+    public void A_tenant_alone_leaves_an_eighth_free()
+    {
+        var admission = Admission(16);
+        for (var i = 0; i < 14; i++) admission.Enter("a");
+
+        var refusal = Assert.Throws<ProblemException>(() => admission.Enter("a"));
+
+        Assert.Equal(Problem.TooManyRequests, refusal.Problem);
+        Assert.NotNull(refusal.RetryAfter);
+        admission.Enter("b").Dispose();
+    }
+
+    [Fact]
+    public void Tenants_share_what_there_is()
+    {
+        var admission = Admission(16);
+        admission.Enter("b");
+        for (var i = 0; i < 8; i++) admission.Enter("a");
+
+        Assert.Equal(Problem.TooManyRequests, Assert.Throws<ProblemException>(() => admission.Enter("a")).Problem);
+        for (var i = 0; i < 7; i++) admission.Enter("b");
+        Assert.Equal(Problem.Unavailable, Assert.Throws<ProblemException>(() => admission.Enter("c")).Problem);
+    }
+
+    [Fact]
+    public void Room_that_is_given_back_is_given_again()
+    {
+        var admission = Admission(1);
+        for (var i = 0; i < 100; i++) admission.Enter("a").Dispose();
+
+        admission.Enter("a");
+
+        Assert.Throws<ProblemException>(() => admission.Enter("a"));
+    }
+
+    [Fact]
+    public async Task Requests_are_refused_and_models_dropped_while_memory_is_short()
+    {
+        (await _server.AcquireAsync(_source.Add(TestModels.Regression), default)).Dispose();
+        var admission = Admission(16);
+        _memory = 2000;
+
+        var refusal = Assert.Throws<ProblemException>(() => admission.Enter("a"));
+
+        Assert.Equal(Problem.Unavailable, refusal.Problem);
+        Assert.Equal(0, _server.GetStatistics().Models);
+        _memory = 500;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        admission.Enter("a");
+    }
+
+    private PredictionAdmission Admission(int most) => new(
+        new PlatformOptions { Home = "unused", MaxConcurrentPredictions = most, MemoryLimitBytes = 1000 },
+        _server, _metrics, _time, NullLogger<PredictionAdmission>.Instance, () => _memory);
+}
