@@ -57,6 +57,12 @@ public sealed class PredictionFunctions(PredictionService predictions, TimeProvi
 
         response.ContentType = "application/json";
         response.Headers["Server-Timing"] = Timing(summary);
+        if (response.BodyWriter.CanGetUnflushedBytes)
+        {
+            // Known whole before it is sent, it needs no chunks.
+            response.ContentLength = response.BodyWriter.UnflushedBytes;
+        }
+
         await response.BodyWriter.FlushAsync(request.Aborted());
         return Results.Empty;
     }

@@ -12,7 +12,7 @@ internal sealed class RequestDeadline : IDisposable
     private readonly CancellationTokenSource? _timer;
     private readonly CancellationTokenSource? _either;
 
-    private RequestDeadline(CancellationToken aborted, TimeSpan? timeout, TimeProvider time)
+    private RequestDeadline(TimeSpan? timeout, TimeProvider time, CancellationToken aborted)
     {
         Timeout = timeout;
         Token = aborted;
@@ -39,11 +39,11 @@ internal sealed class RequestDeadline : IDisposable
         var header = request.Headers[Header];
         if (header.Count == 0)
         {
-            return new RequestDeadline(request.Aborted(), null, time);
+            return new RequestDeadline(null, time, request.Aborted());
         }
 
         return header is [{ } text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) && milliseconds > 0
-            ? new RequestDeadline(request.Aborted(), TimeSpan.FromMilliseconds(milliseconds), time)
+            ? new RequestDeadline(TimeSpan.FromMilliseconds(milliseconds), time, request.Aborted())
             : throw new ProblemException(Problem.InvalidValue, $"'{Header}' takes a whole number of milliseconds from 1 on, for instance 500.") { Field = Header };
     }
 
