@@ -11,10 +11,10 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace AIaaS.Serving.Inference;
 
 /// <summary>Binary data of one output.</summary>
-/// <param name="Value">The tensor, where it is given as it is.</param>
-/// <param name="Texts">How many texts it has; 0 for fixed-size elements.</param>
-/// <param name="FirstClass">Where its classes' texts begin among the workspace's, where there is no tensor.</param>
-internal readonly record struct BinaryPart(OrtValue? Value, int Texts, int FirstClass);
+/// <param name="Elements">The tensor, where its elements are of a fixed size.</param>
+/// <param name="First">Else where its texts begin among the workspace's binary texts.</param>
+/// <param name="Length">Bytes.</param>
+internal readonly record struct BinaryPart(OrtValue? Elements, int First, long Length);
 
 /// <summary>Writes the JSON object of an answer, and finds out which binary data follows it.</summary>
 internal static class AnswerWriter
@@ -58,14 +58,16 @@ internal static class AnswerWriter
         var writer = workspace.Writer;
         var shape = value.GetTensorTypeAndShape().Shape;
         var isBinary = request.IsBinary ?? workspace.BinaryOutputs;
-        var part = new BinaryPart(value, tensor.Datatype == Datatype.Bytes ? CountOf(shape) : 0, 0);
-        var datatype = tensor.Datatype;
+        var (datatype, texts) = (tensor.Datatype, default(Texts));
         if (request.Classes > 0)
         {
-            part = new(null, 0, workspace.ClassRanges.Count);
+            var first = workspace.ClassRanges.Count;
             shape = Classification.Rank(tensor, value, shape, request.Classes, workspace);
-            part = part with { Texts = workspace.ClassRanges.Count - part.FirstClass };
-            datatype = Datatype.Bytes;
+            (datatype, texts) = (Datatype.Bytes, new(null, first, workspace.ClassRanges.Count - first));
+        }
+        else if (datatype == Datatype.Bytes)
+        {
+            texts = new(value, 0, CountOf(shape));
         }
 
         writer.WriteString("name"u8, tensor.JsonName);
@@ -76,17 +78,17 @@ internal static class AnswerWriter
         writer.WriteEndArray();
         if (isBinary)
         {
-            var bytes = SizeOf(part, workspace);
+            var part = datatype == Datatype.Bytes ? Collect(texts, workspace) : new(value, 0, value.GetTensorSizeInBytes());
             workspace.BinaryParts.Add(part);
             writer.WriteStartObject("parameters"u8);
-            writer.WriteNumber("binary_data_size"u8, bytes);
+            writer.WriteNumber("binary_data_size"u8, part.Length);
             writer.WriteEndObject();
-            return bytes;
+            return part.Length;
         }
 
         writer.WriteStartArray(Data);
         if (datatype == Datatype.Bytes)
-            WriteTexts(writer, tensor, part, workspace);
+            WriteTexts(writer, tensor, texts, workspace);
         else
             WriteElements(writer, datatype.ElementType, value.GetTensorMutableRawData());
         writer.WriteEndArray();
@@ -97,22 +99,7 @@ internal static class AnswerWriter
     public static void WriteBinary(InferenceWorkspace workspace, IBufferWriter<byte> target)
     {
         foreach (var part in workspace.BinaryParts)
-        {
-            if (part.Texts == 0)
-            {
-                if (part.Value is { } value)
-                    target.Write(value.GetTensorMutableRawData());
-                continue;
-            }
-
-            for (var i = 0; i < part.Texts; i++)
-            {
-                var text = TextOf(part, i, workspace);
-                BinaryPrimitives.WriteUInt32LittleEndian(target.GetSpan(sizeof(uint)), (uint)text.Length);
-                target.Advance(sizeof(uint));
-                target.Write(text);
-            }
-        }
+            target.Write(part.Elements is { } value ? value.GetTensorMutableRawData() : workspace.BinaryTexts.Written.Slice(part.First, (int)part.Length));
     }
 
     private static int CountOf(ReadOnlySpan<long> shape)
@@ -123,25 +110,28 @@ internal static class AnswerWriter
         return checked((int)count);
     }
 
-    private static long SizeOf(in BinaryPart part, InferenceWorkspace workspace)
+    /// <summary>Copies texts, each after its length: their sum has to be known before they are sent, and asking ONNX Runtime for each costs more than a copy.</summary>
+    private static BinaryPart Collect(in Texts texts, InferenceWorkspace workspace)
     {
-        if (part.Texts == 0)
-            return part.Value?.GetTensorSizeInBytes() ?? 0;
-        var bytes = (long)sizeof(uint) * part.Texts;
-        for (var i = 0; i < part.Texts; i++)
-            bytes += TextOf(part, i, workspace).Length;
-        return bytes;
+        var target = workspace.BinaryTexts;
+        var first = target.Length;
+        for (var i = 0; i < texts.Count; i++)
+        {
+            var text = texts.Get(i, workspace);
+            var memory = target.GetSpan(checked(sizeof(uint) + text.Length));
+            BinaryPrimitives.WriteUInt32LittleEndian(memory, (uint)text.Length);
+            text.CopyTo(memory[sizeof(uint)..]);
+            target.Advance(sizeof(uint) + text.Length);
+        }
+
+        return new(null, first, target.Length - first);
     }
 
-    private static ReadOnlySpan<byte> TextOf(in BinaryPart part, int index, InferenceWorkspace workspace) => part.Value is { } value
-        ? value.GetStringElementAsSpan(index)
-        : workspace.ClassTexts.Slice(workspace.ClassRanges[part.FirstClass + index]);
-
-    private static void WriteTexts(Utf8JsonWriter writer, TensorPlan tensor, in BinaryPart part, InferenceWorkspace workspace)
+    private static void WriteTexts(Utf8JsonWriter writer, TensorPlan tensor, in Texts texts, InferenceWorkspace workspace)
     {
-        for (var i = 0; i < part.Texts; i++)
+        for (var i = 0; i < texts.Count; i++)
         {
-            var text = TextOf(part, i, workspace);
+            var text = texts.Get(i, workspace);
             if (!Utf8.IsValid(text))
                 throw new InferenceRequestException($"Element {i} of the output '{tensor.Name}' is not UTF-8, so that JSON cannot hold it. Ask for it with the parameter 'binary_data'.");
             writer.WriteStringValue(text);
@@ -231,5 +221,15 @@ internal static class AnswerWriter
     {
         foreach (var value in MemoryMarshal.Cast<byte, T>(bytes))
             writer.WriteNumberValue(long.CreateTruncating(value));
+    }
+
+    /// <param name="Value">The tensor; null where they stand for classes.</param>
+    /// <param name="First">The first among the workspace's classes.</param>
+    /// <param name="Count">How many.</param>
+    private readonly record struct Texts(OrtValue? Value, int First, int Count)
+    {
+        public ReadOnlySpan<byte> Get(int index, InferenceWorkspace workspace) => Value is { } value
+            ? value.GetStringElementAsSpan(index)
+            : workspace.ClassTexts.Slice(workspace.ClassRanges[First + index]);
     }
 }

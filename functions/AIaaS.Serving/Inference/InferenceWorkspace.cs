@@ -48,6 +48,9 @@ internal sealed class InferenceWorkspace : IDisposable
     /// <summary>Outputs that the request names; none for all.</summary>
     public List<OutputRequest> Requested { get; } = [];
 
+    /// <summary>Texts that are answered as binary data, each after its length.</summary>
+    public PooledBuffer BinaryTexts { get; } = new();
+
     /// <summary>Binary data that follows the answer's JSON.</summary>
     public List<BinaryPart> BinaryParts { get; } = [];
 
@@ -147,6 +150,7 @@ internal sealed class InferenceWorkspace : IDisposable
         Requested.Clear();
         BinaryInputs.Clear();
         BinaryParts.Clear();
+        BinaryTexts.Clear();
         if (_scratch.Length > MaxKeptScratch)
             _scratch = [];
         if (_joined.Length > MaxKeptScratch)

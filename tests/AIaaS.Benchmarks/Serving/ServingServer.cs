@@ -146,7 +146,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
     {
         var (signature, file) = ServingModels.Read(model);
         var registry = services.GetRequiredService<ModelRegistry>();
-        var folder = Run.TrainingFolder(new RunReference(Tenant, "run"));
+        var folder = Run.JobFolder(new RunReference(Tenant, "run"), "train");
         var version = await registry.AllocateAsync(Tenant, "ten", cancellationToken);
         JobArtifact[] artifacts =
         [
