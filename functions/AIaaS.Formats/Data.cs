@@ -20,6 +20,9 @@ public enum ColumnKind
 
     /// <summary>Nested JSON.</summary>
     Json,
+
+    /// <summary>JPEG or PNG files, as bytes.</summary>
+    Image,
 }
 
 /// <summary><c>schema.json</c>: the columns of a prepared data set, in the order of <c>data.parquet</c>.</summary>
