@@ -63,6 +63,14 @@ internal static class TestModels
     public static TestModel TenNumbers { get; } = new("ten-numbers", Classifier(
         TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))]));
 
+    /// <summary>A model that has no features, and so takes tensors only.</summary>
+    public static TestModel Tensors(string file) => new(file, new()
+    {
+        Task = LearningTask.Regression,
+        Inputs = [],
+        Outputs = [new("y", OutputRole.Other, TensorType.Float32, [-1])],
+    });
+
     public static ModelFeature Feature(string name, ColumnKind kind = ColumnKind.Number, TensorType type = TensorType.Float32) =>
         new() { Name = name, Kind = kind, Input = name, Type = type };
 

@@ -37,11 +37,24 @@ public sealed class ModelRegistry(Catalog catalog, IObjectStore store, TimeProvi
             return champion;
         }
 
-        var headers = await catalog.ListHeadersAsync(ModelVersion.Kind, tenant, model + "/", cancellationToken);
-        return headers.Count > 0
-            ? headers.Max(header => int.Parse(header.Name.AsSpan(model.Length + 1), System.Globalization.CultureInfo.InvariantCulture))
+        var versions = await ListVersionNumbersAsync(tenant, model, cancellationToken);
+        return versions.Count > 0
+            ? versions[^1]
             : throw new ProblemException(Problem.NotFound, $"The model '{model}' has no version yet.");
     }
+
+    /// <summary>All versions of a model, lowest first.</summary>
+    public async Task<IReadOnlyList<int>> ListVersionNumbersAsync(string tenant, string model, CancellationToken cancellationToken)
+        => [.. (await ListVersionNamesAsync(tenant, model + "/", cancellationToken)).Select(version => version.Version)];
+
+    /// <summary>All versions of all models, by model and version.</summary>
+    public Task<IReadOnlyList<(string Model, int Version)>> ListVersionNamesAsync(string tenant, CancellationToken cancellationToken)
+        => ListVersionNamesAsync(tenant, prefix: "", cancellationToken);
+
+    private async Task<IReadOnlyList<(string Model, int Version)>> ListVersionNamesAsync(string tenant, string prefix, CancellationToken cancellationToken)
+        => [.. (await catalog.ListHeadersAsync(ModelVersion.Kind, tenant, prefix, cancellationToken))
+            .Select(header => ModelVersion.ParseName(header.Name))
+            .OrderBy(version => version.Model, StringComparer.Ordinal).ThenBy(version => version.Version)];
 
     /// <summary>Opens a file of a version, such as <c>model.onnx</c> or <c>card.json</c>.</summary>
     public async Task<ObjectContent> OpenFileAsync(string tenant, string model, int version, string file, CancellationToken cancellationToken)

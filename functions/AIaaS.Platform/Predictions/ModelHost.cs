@@ -53,6 +53,17 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
         return background;
     }
 
+    /// <summary>The file of a version that was asked for before; null where it was not.</summary>
+    public ServedModel? Find(string tenant, string model, int version) => _known.GetValueOrDefault((tenant, model, version));
+
+    /// <summary>Whether a version is in memory, by what it counts there, or why it could not be loaded a moment ago.</summary>
+    public (long? Bytes, string? Failure) Inspect(string tenant, string model, int version)
+        => Find(tenant, model, version) is { } reference ? server.Inspect(reference) : default;
+
+    /// <summary>Drops a version from memory; requests that hold it are not disturbed.</summary>
+    /// <returns>False where it was not loaded.</returns>
+    public bool Remove(string tenant, string model, int version) => Find(tenant, model, version) is { } reference && server.Remove(reference);
+
     private async ValueTask<ModelLease> FindAndAcquireAsync(string tenant, string model, int version, CancellationToken cancellationToken)
     {
         var registered = (await registry.GetVersionAsync(tenant, model, version, cancellationToken)).Value;

@@ -33,7 +33,7 @@ public sealed partial class PredictionService
         using var admitted = admission.Enter(tenant);
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
-        var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
+        var version = router.Choose(tenant, endpoint, found.Traffic);
         var context = ContextOf(found, version, requestId, timeout: null, format);
         var background = await models.FindBackgroundAsync(tenant, found.Model, version, cancellationToken)
             ?? throw new ProblemException(

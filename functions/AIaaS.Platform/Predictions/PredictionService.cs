@@ -1,9 +1,8 @@
 using System.Buffers;
-using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
 using AIaaS.Serving.Batching;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -14,19 +13,15 @@ namespace AIaaS.Platform.Predictions;
 /// <summary>Answers predictions of endpoints.</summary>
 public sealed partial class PredictionService(
     EndpointDirectory endpoints,
+    ModelRouter router,
     ModelHost models,
     Predictor predictor,
     PredictionAdmission admission,
     ResponseCache responses,
+    InferenceStatistics statistics,
     ServingMetrics metrics,
     ILogger<PredictionService> logger)
 {
-    // Coprime to 100, so that a hundred requests in a row take each position once and shares are met exactly.
-    private const uint Stride = 61;
-
-    // Each endpoint counts its own: a shared counter would deal endpoints that are called in turn always the same positions.
-    private readonly ConcurrentDictionary<(string Tenant, string Endpoint), StrongBox<uint>> _requests = new();
-
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
     /// <param name="endpoint">Its name.</param>
@@ -50,7 +45,7 @@ public sealed partial class PredictionService(
         using var admitted = admission.Enter(tenant);
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
-        var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
+        var version = router.Choose(tenant, endpoint, found.Traffic);
         var context = ContextOf(found, version, requestId, timeout, format);
         return found.ResponseCacheSeconds is { } seconds
             ? await PredictOrRepeatAsync(tenant, endpoint, body, response, context, TimeSpan.FromSeconds(seconds), cancellationToken)
@@ -86,7 +81,9 @@ public sealed partial class PredictionService(
         using var lease = await models.AcquireAsync(tenant, model, version, cancellationToken);
         try
         {
-            return await predictor.PredictAsync(lease, body, response, context, cancellationToken);
+            var summary = await predictor.PredictAsync(lease, body, response, context, cancellationToken);
+            statistics.Succeeded(lease.Reference, summary.Rows, summary.Parse, summary.Run, summary.Write);
+            return summary;
         }
         catch (Exception e) when (IsRefusal(e))
         {
@@ -133,22 +130,6 @@ public sealed partial class PredictionService(
                 LogFailed(exception, tenant, endpoint, model, version);
                 return new ProblemException(Problem.Internal, $"The model '{model}' version {version} failed on these rows. Try others, or deploy another version.");
         }
-    }
-
-    private int Choose(string tenant, string endpoint, IReadOnlyList<TrafficShare> traffic)
-    {
-        var requests = _requests.GetOrAdd((tenant, endpoint), static _ => new StrongBox<uint>());
-        var position = (int)(Interlocked.Increment(ref requests.Value) * (ulong)Stride % 100);
-        foreach (var share in traffic)
-        {
-            position -= share.Percent;
-            if (position < 0)
-            {
-                return share.Version;
-            }
-        }
-
-        return traffic[^1].Version;
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The model {Model} version {Version} failed behind the endpoint {Tenant}/{Endpoint}.")]

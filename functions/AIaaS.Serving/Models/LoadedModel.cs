@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
 using AIaaS.Serving.Batching;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
 using Microsoft.ML.OnnxRuntime;
@@ -27,6 +28,7 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
     private readonly byte[]? _weights;
+    private InferencePlan? _inference;
     private int _holders = 1;
 
     private LoadedModel(
@@ -58,6 +60,9 @@ internal sealed class LoadedModel : IDisposable
     public ModelSignature Signature { get; }
 
     public InferenceSession Session { get; }
+
+    /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
+    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
 
     public ModelOrigin Origin { get; }
 
