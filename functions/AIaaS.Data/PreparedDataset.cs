@@ -95,6 +95,31 @@ public sealed class PreparedDataset : IDisposable
         return all;
     }
 
+    /// <summary>The image files of a column, one per row, read as they are asked for; missing is empty.</summary>
+    /// <exception cref="ArgumentException">There is no such column, or it holds no images.</exception>
+    public IEnumerable<byte[]> ReadImages(string column, CancellationToken cancellationToken = default)
+    {
+        if (Find(column).Type != "BLOB")
+            throw new ArgumentException($"Column {column} holds no images.", nameof(column));
+        return Read();
+
+        IEnumerable<byte[]> Read()
+        {
+            using DuckDbResult result = _connection.Query($"SELECT {Sql.Identifier(column)} FROM {Source}", cancellationToken);
+            while (result.Read())
+            {
+                for (int row = 0; row < result.RowCount; row++)
+                    yield return Bytes(row);
+            }
+
+            byte[] Bytes(int row)
+            {
+                DuckDbVector vector = result.Vector(0);
+                return vector.IsValid(row) ? vector.Utf8(row).ToArray() : [];
+            }
+        }
+    }
+
     /// <summary>
     /// Columns as numbers and columns as texts, in batches of up to 2,048 rows; a batch is valid until the next one is asked for.
     /// </summary>
@@ -129,6 +154,7 @@ public sealed class PreparedDataset : IDisposable
         return column.Type switch
         {
             "VARCHAR" => throw new ArgumentException($"Column {name} holds texts; read it as text.", nameof(name)),
+            "BLOB" => throw new ArgumentException($"Column {name} holds images; read them as such.", nameof(name)),
             "DATE" or "TIMESTAMP" => $"epoch({c})::FLOAT",
             // DuckDB refuses doubles that no float holds; they become infinite as everywhere else.
             "DOUBLE" => $"CASE WHEN abs({c}) <= 3.4028234663852886e38 THEN {c}::FLOAT WHEN {c} > 0 THEN 'inf'::FLOAT WHEN {c} < 0 THEN '-inf'::FLOAT END",
@@ -138,7 +164,8 @@ public sealed class PreparedDataset : IDisposable
 
     private string AsText(string name)
     {
-        Find(name);
+        if (Find(name).Type == "BLOB")
+            throw new ArgumentException($"Column {name} holds images; read them as such.", nameof(name));
         return $"coalesce({Sql.Identifier(name)}::VARCHAR, '')";
     }
 

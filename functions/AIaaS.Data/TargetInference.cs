@@ -115,6 +115,7 @@ public static class TargetInference
             ColumnKind.Text => new(DatasetReasons.UnusableTarget, $"The target {column.Name} is free text. Choose a column of numbers or categories."),
             ColumnKind.Datetime => new(DatasetReasons.UnusableTarget, $"The target {column.Name} holds times. Choose a column of numbers or categories."),
             ColumnKind.Json => new(DatasetReasons.UnusableTarget, $"The target {column.Name} holds nested JSON. Choose a column of numbers or categories."),
+            ColumnKind.Image => new(DatasetReasons.UnusableTarget, $"The target {column.Name} holds images. Choose a column of numbers or categories."),
             _ => null,
         };
     }

@@ -7,6 +7,12 @@ namespace AIaaS.Formats;
 /// </summary>
 public sealed record CleaningPlan
 {
+    /// <summary>
+    /// Whether numbers and times in delimited files that are written for people (thousands separators, currency and percent signs,
+    /// decimal commas, dates other than ISO 8601) become numbers and times.
+    /// </summary>
+    public bool RecoverTypes { get; init; } = true;
+
     /// <summary>New columns: name to a scalar SQL expression over the columns of the data set.</summary>
     public IReadOnlyDictionary<string, string> Derive { get; init; } = new Dictionary<string, string>();
 
@@ -101,6 +107,7 @@ public enum DuplicateHandling
     Keep,
 }
 
+/// <summary>What becomes of rows that repeat an earlier one.</summary>
 public sealed record DuplicatePlan
 {
     public DuplicateHandling Action { get; init; }
@@ -169,6 +176,7 @@ public enum OutlierAction
     Flag,
 }
 
+/// <summary>Which rows or values are too unlike the others, and what becomes of them.</summary>
 public sealed record OutlierPlan
 {
     public OutlierMethod Method { get; init; } = OutlierMethod.IsolationForest;

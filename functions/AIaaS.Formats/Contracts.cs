@@ -41,6 +41,7 @@ public sealed record ColumnContract
     /// <summary>The only values, in their string form.</summary>
     public IReadOnlyList<string>? AllowedValues { get; init; }
 
+    /// <summary>Whether no value occurs twice.</summary>
     public bool Unique { get; init; }
 }
 

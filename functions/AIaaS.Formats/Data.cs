@@ -20,6 +20,9 @@ public enum ColumnKind
 
     /// <summary>Nested JSON.</summary>
     Json,
+
+    /// <summary>JPEG or PNG files, as bytes.</summary>
+    Image,
 }
 
 /// <summary><c>schema.json</c>: the columns of a prepared data set, in the order of <c>data.parquet</c>.</summary>
@@ -135,6 +138,7 @@ public sealed record LeakageSuspect(string Column, double Score, string Detail);
 
 public sealed record Quantile(double Probability, double Value);
 
+/// <summary>How many values fall into each bin.</summary>
 /// <param name="Edges">n + 1 ascending bin edges; bins are closed on the left, the last on both sides.</param>
 /// <param name="Counts">n counts.</param>
 public sealed record Histogram(IReadOnlyList<double> Edges, IReadOnlyList<long> Counts);

@@ -11,4 +11,7 @@ public enum LearningTask
     AnomalyDetection,
     Clustering,
     Forecasting,
+
+    /// <summary>Not known: an imported model whose outputs do not tell.</summary>
+    Other,
 }

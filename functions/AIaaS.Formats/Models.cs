@@ -73,6 +73,27 @@ public enum OutputRole
     /// <summary>The predicted number, shape [rows].</summary>
     Value,
 
+    /// <summary>The lower end of the interval that the number lies in, shape [rows]; with <see cref="Upper"/>.</summary>
+    Lower,
+
+    /// <summary>The upper end of that interval, shape [rows].</summary>
+    Upper,
+
+    /// <summary>What is recommended, best first, shape [rows, k]; integers or strings.</summary>
+    Items,
+
+    /// <summary>Scores of the <see cref="Items"/>, shape [rows, k].</summary>
+    Scores,
+
+    /// <summary>The cluster that the row belongs to, shape [rows]; an integer or a string.</summary>
+    Cluster,
+
+    /// <summary>How anomalous the row is, shape [rows]; the model says on which scale.</summary>
+    AnomalyScore,
+
+    /// <summary>Whether the row counts as anomalous, a boolean of shape [rows].</summary>
+    Anomaly,
+
     /// <summary>Anything else, given to the caller by name.</summary>
     Other,
 }
@@ -161,4 +182,15 @@ public sealed record TrainParameters
     public string? Dataset { get; init; }
 
     public int? DatasetVersion { get; init; }
+}
+
+/// <summary>
+/// <c>background.json</c>: rows that predictions are explained against, in the form of a prediction request:
+/// <c>{"columns":[…],"rows":[[…],…]}</c>. Training leaves some of its own rows.
+/// </summary>
+public static class BackgroundSample
+{
+    public const string FileName = "background.json";
+
+    public const int MostRows = 100;
 }

@@ -27,7 +27,7 @@ public sealed record TrainingRequest
     /// <summary>The fold of each row as the data set stores it, -1 for those to judge by; null deals the rows here.</summary>
     public IReadOnlyList<int>? Folds { get; init; }
 
-    /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c> and <c>card.json</c>.</summary>
+    /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c>, <c>card.json</c> and <c>background.json</c>.</summary>
     public required string OutputFolder { get; init; }
 
     public required string CheckpointFolder { get; init; }
@@ -158,6 +158,7 @@ public sealed class TrainingRun
             WriteFile(ModelFileName, candidate.Model.ToByteArray());
             WriteFile(ModelSignature.FileName, JsonSerializer.SerializeToUtf8Bytes(signature, JsonDefaults.Indented));
             WriteFile(ModelMetrics.FileName, JsonSerializer.SerializeToUtf8Bytes(candidate.Metrics, JsonDefaults.Indented));
+            WriteFile(BackgroundSample.FileName, BackgroundWriter.Write(training, parameters.Seed));
             WriteFile(ModelCard.FileName, JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Indented));
         }
 

@@ -5,10 +5,12 @@ using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Pipelines;
 using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Predictions.Batches;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Security;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -52,6 +54,7 @@ public static class PlatformServices
         services.AddSingleton<RunViews>();
         services.AddSingleton<PipelineStages>();
         services.AddSingleton<ModelRegistry>();
+        services.AddSingleton<ModelImporter>();
         services.AddSingleton<EndpointDirectory>();
         services.AddSingleton<EndpointService>();
 
@@ -67,10 +70,22 @@ public static class PlatformServices
         services.AddSingleton<IModelSource, RegistryModelSource>();
         services.AddSingleton<ModelServer>();
         services.AddSingleton<Predictor>();
+        services.AddSingleton(new InferenceOptions());
+        services.AddSingleton<InferenceEngine>();
+        services.AddSingleton<InferenceStatistics>();
         services.AddSingleton<ModelHost>();
+        services.AddSingleton<ModelRouter>();
+        services.AddSingleton<InferenceService>();
         services.AddSingleton<PredictionAdmission>();
         services.AddSingleton<ResponseCache>();
         services.AddSingleton<PredictionService>();
+
+        services.TryAddSingleton(new WebhookOptions());
+        services.TryAddSingleton(new BatchOptions());
+        services.AddSingleton<WebhookGuard>();
+        services.AddSingleton<WebhookSender>();
+        services.AddSingleton<BatchPredictionService>();
+        services.AddSingleton<BatchPredictionRunner>();
         return services;
     }
 

@@ -94,6 +94,22 @@ var appQueues = [
     role: roles.serviceBusDataReceiver
   }
   {
+    name: 'batch-predictions'
+    role: roles.serviceBusDataSender
+  }
+  {
+    name: 'batch-predictions'
+    role: roles.serviceBusDataReceiver
+  }
+  {
+    name: 'batch-webhooks'
+    role: roles.serviceBusDataSender
+  }
+  {
+    name: 'batch-webhooks'
+    role: roles.serviceBusDataReceiver
+  }
+  {
     name: 'azure-ml-events'
     role: roles.serviceBusDataReceiver
   }

@@ -8,6 +8,8 @@ param privateNetworking bool
 var queueNames = [
   'run-start'
   'job-ended'
+  'batch-predictions'
+  'batch-webhooks'
   'azure-ml-events'
 ]
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 
 namespace AIaaS.EndToEnd.Tests;
 
@@ -8,6 +9,7 @@ public sealed class HostFixture : IAsyncLifetime
     private readonly TemporaryFolder _home = new();
     private readonly Lazy<Task<string>> _penguins;
     private LocalHostProcess? _process;
+    private JsonObject _contract = [];
 
     public HostFixture() => _penguins = new Lazy<Task<string>>(TrainPenguinsAsync);
 
@@ -35,7 +37,9 @@ public sealed class HostFixture : IAsyncLifetime
             key = _process.AdminKey;
         }
 
-        Admin = new ApiClient(Url, key);
+        using var plain = new ApiClient(Url, key);
+        _contract = JsonNode.Parse((await plain.GetAsync("/openapi.json")).GetRawText())!.AsObject();
+        Admin = WithKey(key);
     }
 
     public async Task DisposeAsync()
@@ -49,9 +53,11 @@ public sealed class HostFixture : IAsyncLifetime
         _home.Dispose();
     }
 
-    internal ApiClient Anonymous() => new(Url, key: null);
+    /// <summary>Every client holds what the host answers against the host's own description.</summary>
+    internal ApiClient Anonymous() => new(Url, key: null, new ContractHandler(_contract, new HttpClientHandler()));
 
-    internal ApiClient WithKey(string key) => new(Url, key);
+    /// <inheritdoc cref="Anonymous"/>
+    internal ApiClient WithKey(string key) => new(Url, key, new ContractHandler(_contract, new HttpClientHandler()));
 
     /// <summary>An endpoint that tells penguins apart, trained once for all tests that only ask it.</summary>
     internal Task<string> PenguinsEndpointAsync() => _penguins.Value;

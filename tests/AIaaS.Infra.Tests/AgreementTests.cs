@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using AIaaS.Functions.Runs;
 using AIaaS.Infra.Tests.Bicep;
 using AIaaS.Platform;
+using AIaaS.Platform.Predictions.Batches;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
 using AIaaS.Platform.Training;
@@ -25,7 +26,7 @@ public sealed partial class AgreementTests(Infrastructure infrastructure) : ICla
     [Fact]
     public void Every_queue_is_made()
         => Assert.Equal(
-            Constants(typeof(RunQueues)).Concat(Constants(typeof(TrainingQueues))).Concat(["azure-ml-events"]).Distinct().Order(StringComparer.Ordinal),
+            Constants(typeof(RunQueues)).Concat(Constants(typeof(TrainingQueues))).Concat(Constants(typeof(BatchQueues))).Concat(["azure-ml-events"]).Distinct().Order(StringComparer.Ordinal),
             Names("service-bus", "queueNames"));
 
     [Fact]

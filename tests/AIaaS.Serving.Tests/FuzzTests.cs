@@ -15,10 +15,18 @@ public class FuzzTests
         "{ \"rows\" : [ {\"uint8\": 1, \"bool\": true, \"int64\": 1e3, \"int32\": -0, \"string\": \"\\ud83d\\ude00\\\"\", \"float64\": @time, \"float32\": 0.1} ] }",
     ];
 
+    private static readonly (RowFormat Format, string Body)[] OtherSeeds =
+    [
+        (RowFormat.Json, "{\"columns\":[\"string\",\"uint8\",\"int32\",\"int64\",\"bool\",\"float32\"],\"rows\":[[\"a\",1,2,3,true,\"NaN\"],[\"b\",4,5,6,false,null]]}"),
+        (RowFormat.Csv, "float32,float64,int32,int64,bool,string,uint8\r\n1.5,2,7,-9,TRUE,\"a \"\"quoted\"\" one\",200\r\ninf,,+8,0,0,,1\n"),
+        (RowFormat.Csv, "uint8,bool,int64,int32\n1,true,3,4\n\n\n5,false,7,8"),
+    ];
+
     private static readonly string[] Fragments =
     [
         "{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "false", "1e999", "-", "-0", "0x1", "NaN", "9223372036854775808", "1e400", "\\ud800",
         "\\u0000", "\"rows\":", "\"float32\":", "\"string\":\"", "[[[[[[[[", "{\"a\":{\"a\":", "\u0000", "\ufeff", "//", "/**/", " \n\t", "\"int32\":1.0",
+        "\"columns\":", "\"\"", "\r\n", ",,,,,,,,", "\n\n", "\"int32\",", "+inf", "0x",
     ];
 
     [Theory]
@@ -57,6 +65,40 @@ public class FuzzTests
         }
 
         // A mutation that leaves the request valid is rarer than one that does not, but both must have been tried.
+        Assert.True(answered > cases / 50 && refused > cases / 4, $"{answered} answered, {refused} refused");
+    }
+
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    public async Task Mutated_tables_are_answered_or_refused_with_a_reason(int seed)
+    {
+        var cases = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 60_000 : 10_000;
+        var random = new Random(seed);
+        await using var client = await PredictionClient.StartAsync(TestModels.Echo);
+        var (answered, refused) = (0, 0);
+        for (var i = 0; i < cases; i++)
+        {
+            var (format, valid) = OtherSeeds[random.Next(OtherSeeds.Length)];
+            var body = Mutate(Encoding.UTF8.GetBytes(valid), random);
+            try
+            {
+                await client.AnswerAsync(body, c => c with
+                {
+                    Format = format,
+                    MaxRows = 50,
+                    NonFinite = (NonFinitePolicy)random.Next(2),
+                    UnknownFeatures = (UnknownFeaturePolicy)random.Next(2),
+                });
+                answered++;
+            }
+            catch (PredictionRequestException e)
+            {
+                Assert.NotEmpty(e.Message);
+                refused++;
+            }
+        }
+
         Assert.True(answered > cases / 50 && refused > cases / 4, $"{answered} answered, {refused} refused");
     }
 

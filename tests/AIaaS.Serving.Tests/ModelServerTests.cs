@@ -140,7 +140,7 @@ public sealed class ModelServerTests
         var failure = await Assert.ThrowsAsync<ModelLoadException>(() => UseAsync(server, bad));
 
         Assert.Equal(bad, failure.Model);
-        Assert.Contains("ONNX Runtime cannot read it", failure.Reason, StringComparison.Ordinal);
+        Assert.Contains("not an ONNX file", failure.Reason, StringComparison.Ordinal);
         await PredictAsync(lease);
         await UseAsync(server, good);
     }

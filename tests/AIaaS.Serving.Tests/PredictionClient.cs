@@ -49,6 +49,17 @@ internal sealed class PredictionClient : IAsyncDisposable
         ReadOnlySequence<byte> body, IBufferWriter<byte> response, UnknownFeaturePolicy unknown = UnknownFeaturePolicy.Refuse, int maxRows = 1000) =>
         _predictor.PredictAsync(Lease, body, response, Context with { UnknownFeatures = unknown, MaxRows = maxRows }, CancellationToken.None);
 
+    /// <summary>Predicts under other settings than the usual ones.</summary>
+    public Task<JsonElement> AnswerAsync(string body, Func<PredictionContext, PredictionContext> settings) =>
+        AnswerAsync(Encoding.UTF8.GetBytes(body), settings);
+
+    public async Task<JsonElement> AnswerAsync(byte[] body, Func<PredictionContext, PredictionContext> settings)
+    {
+        var response = new ArrayBufferWriter<byte>();
+        await _predictor.PredictAsync(Lease, new(body), response, settings(Context), CancellationToken.None);
+        return JsonDocument.Parse(response.WrittenMemory).RootElement;
+    }
+
     /// <summary>The predictions alone.</summary>
     public async Task<JsonElement[]> PredictRowsAsync(string rows) =>
         [.. (await PredictAsync($"{{\"rows\":[{rows}]}}")).GetProperty("predictions").EnumerateArray()];

@@ -5,10 +5,17 @@ using AIaaS.Serving.Models;
 
 namespace AIaaS.Serving.Tests;
 
-/// <summary>An ONNX file of <c>Models/make_models.py</c> and its signature.</summary>
+/// <summary>An ONNX file and its signature.</summary>
+/// <param name="File">Its name among those of <c>Models/make_models.py</c>.</param>
+/// <param name="Signature">What it takes and gives.</param>
 internal sealed record TestModel(string File, ModelSignature Signature)
 {
-    public byte[] Read() => System.IO.File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Models", File + ".onnx"));
+    private readonly byte[]? _content;
+
+    public TestModel(byte[] content, ModelSignature signature)
+        : this("made", signature) => _content = content;
+
+    public byte[] Read() => _content ?? System.IO.File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Models", File + ".onnx"));
 }
 
 internal static class TestModels
@@ -55,6 +62,14 @@ internal static class TestModels
 
     public static TestModel TenNumbers { get; } = new("ten-numbers", Classifier(
         TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))]));
+
+    /// <summary>A model that has no features, and so takes tensors only.</summary>
+    public static TestModel Tensors(string file) => new(file, new()
+    {
+        Task = LearningTask.Regression,
+        Inputs = [],
+        Outputs = [new("y", OutputRole.Other, TensorType.Float32, [-1])],
+    });
 
     public static ModelFeature Feature(string name, ColumnKind kind = ColumnKind.Number, TensorType type = TensorType.Float32) =>
         new() { Name = name, Kind = kind, Input = name, Type = type };

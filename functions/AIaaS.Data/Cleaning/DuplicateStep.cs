@@ -31,17 +31,15 @@ internal sealed class DuplicateStep : ICleaningStep
     private static long Find(DuckDbConnection connection, string table, string columns, bool drop, CancellationToken cancellationToken)
     {
         // Hashes find the few rows that must be compared in full; mostly there are none.
-        connection.Execute($"CREATE TABLE hashes AS SELECT rowid AS r, hash({columns}) AS h FROM {table}", cancellationToken);
-        connection.Execute("CREATE TABLE suspects AS SELECT r FROM hashes WHERE h IN (SELECT h FROM hashes GROUP BY h HAVING count(*) > 1)", cancellationToken);
-        connection.Execute("DROP TABLE hashes", cancellationToken);
+        connection.Execute($"CREATE TABLE repeated AS SELECT h FROM (SELECT hash({columns}) AS h FROM {table}) GROUP BY h HAVING count(*) > 1", cancellationToken);
         long duplicates = 0;
-        if (connection.QueryInt64("SELECT count(*) FROM suspects", cancellationToken) > 0)
+        if (connection.QueryInt64("SELECT count(*) FROM repeated", cancellationToken) > 0)
         {
             connection.Execute(
                 $"""
                 CREATE TABLE duplicates AS SELECT r FROM (
                     SELECT rowid AS r, row_number() OVER (PARTITION BY {columns} ORDER BY rowid) AS n
-                    FROM {table} WHERE rowid IN (SELECT r FROM suspects))
+                    FROM {table} WHERE hash({columns}) IN (SELECT h FROM repeated))
                 WHERE n > 1
                 """, cancellationToken);
             duplicates = connection.QueryInt64("SELECT count(*) FROM duplicates", cancellationToken);
@@ -49,7 +47,7 @@ internal sealed class DuplicateStep : ICleaningStep
                 connection.Execute($"DELETE FROM {table} WHERE rowid IN (SELECT r FROM duplicates)", cancellationToken);
             connection.Execute("DROP TABLE duplicates", cancellationToken);
         }
-        connection.Execute("DROP TABLE suspects", cancellationToken);
+        connection.Execute("DROP TABLE repeated", cancellationToken);
         return duplicates;
     }
 }

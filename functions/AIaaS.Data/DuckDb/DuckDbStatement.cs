@@ -32,6 +32,13 @@ internal sealed unsafe class DuckDbStatement : IDisposable
             return Checked(index, NativeMethods.duckdb_bind_varchar_length(_handle, (ulong)index, pointer, (ulong)utf8.Length));
     }
 
+    /// <summary>Binds bytes, which are copied.</summary>
+    public DuckDbStatement Bind(int index, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* pointer = value.IsEmpty ? [0] : value)
+            return Checked(index, NativeMethods.duckdb_bind_blob(_handle, (ulong)index, pointer, (ulong)value.Length));
+    }
+
     /// <summary>Runs to the end; returns the number of rows changed.</summary>
     /// <exception cref="DuckDbException">DuckDB refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The token interrupted the query.</exception>

@@ -97,6 +97,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int duckdb_bind_varchar_length(StatementHandle statement, ulong index, byte* value, ulong length);
 
     [LibraryImport(Library)]
+    internal static partial int duckdb_bind_blob(StatementHandle statement, ulong index, byte* data, ulong length);
+
+    [LibraryImport(Library)]
     internal static partial int duckdb_bind_null(StatementHandle statement, ulong index);
 
     [LibraryImport(Library)]

@@ -15,7 +15,7 @@ namespace AIaaS.Data.Poisoning;
 /// <param name="Kinds">What it means in the version before, and in the new one.</param>
 internal sealed record CommonColumn(int Index, string Name, string Type, bool SameType, (ColumnKind Before, ColumnKind Now) Kinds)
 {
-    public bool IsFeature => !Has(ColumnKind.Identifier) && !Has(ColumnKind.Json) && !Has(ColumnKind.Datetime) && Kinds is not (ColumnKind.Constant, ColumnKind.Constant);
+    public bool IsFeature => !Has(ColumnKind.Identifier) && !Has(ColumnKind.Json) && !Has(ColumnKind.Image) && !Has(ColumnKind.Datetime) && Kinds is not (ColumnKind.Constant, ColumnKind.Constant);
 
     public bool IsProse => Has(ColumnKind.Text);
 

@@ -16,6 +16,8 @@ internal static class ColumnKinds
     {
         if (column.IsJson)
             return ColumnKind.Json;
+        if (column.IsImage)
+            return ColumnKind.Image;
         if (summary.Distinct <= 1)
             return ColumnKind.Constant;
         // Approximate counts of distinct values err by a few percent.

@@ -7,6 +7,7 @@ namespace AIaaS.Data.Preparation;
 internal sealed class ColumnSurvey(string firstCell)
 {
     private const int MostPadded = 20;
+    private const int LongestNumber = 40;
 
     private readonly byte[] _firstCell = Encoding.UTF8.GetBytes(firstCell.Trim());
 
@@ -16,6 +17,7 @@ internal sealed class ColumnSurvey(string firstCell)
     private long _booleans;
     private long _datetimes;
     private long _codes;
+    private long _forPeople;
     private double _smallest = double.PositiveInfinity;
     private double _largest = double.NegativeInfinity;
 
@@ -74,9 +76,14 @@ internal sealed class ColumnSurvey(string firstCell)
                 _datetimes += shape == ValueShapes.Datetime ? 1 : 0;
                 _codes += shape == ValueShapes.Code ? 1 : 0;
             }
+            else if (_numbers > 0 && !char.IsAsciiLetter((char)trimmed[0]) && trimmed.Length <= LongestNumber)
+            {
+                _forPeople += TypeRecovery.IsWrittenForPeople(Encoding.UTF8.GetString(trimmed)) ? 1 : 0;
+            }
         }
     }
 
-    // One code among numbers makes all of them codes: reading 007 as 7 would lose something.
-    private bool Nearly(long count) => _codes == 0 && count > 0 && count >= 0.99 * _present;
+    // One code among numbers makes all of them codes: reading 007 as 7 would lose something. One 1,234 among them makes them text,
+    // of which the numbers are recovered when all of them are known.
+    private bool Nearly(long count) => _codes == 0 && _forPeople == 0 && count > 0 && count >= 0.99 * _present;
 }

@@ -61,6 +61,9 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
     private const int NoSpaceLinux = 28;
     private const int NoSpaceWindows = 0x70;
 
+    /// <summary>What 10,000 columns of 300 rows were seen to need, each.</summary>
+    private const long CountedForColumn = 512 * 1024;
+
     private readonly PreparationOptions _options = options ?? new();
 
     /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
@@ -118,11 +121,14 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         progress?.Report(new(0, "read"));
         var findings = new List<QualityFinding>();
         var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
-        InspectedSource[] inspected = [.. sources.Select(source => inspector.Inspect(source, cancellationToken))];
+        InspectedSource[] inspected = [.. sources.SelectMany(source => inspector.InspectAll(source, cancellationToken))];
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
 
         long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
+        // The engine counts whole blocks for every column, most of which a wide and short table never touches.
+        int widest = inspected.Where(source => source.Kind == SourceKind.Delimited).Select(source => DelimitedDialect.Detect(source.Path, source.Name).Columns).DefaultIfEmpty().Max();
+        memoryLimit = Math.Max(memoryLimit, widest * CountedForColumn);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {
             // Beyond memory a database file is read and written in large compressed pieces, which temporary files are not.
@@ -143,7 +149,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
         {
-            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, findings, cancellationToken));
+            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, _options.MaximumSourceBytes, findings, cancellationToken));
             progress?.Report(new(10 + 40.0 * (i + 1) / inspected.Length, "read"));
         }
 
@@ -170,6 +176,11 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         }
         long allRows = rowsRead + quarantine.Count;
         context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
+        if (parameters.Clean.RecoverTypes)
+        {
+            new TypeRecovery(context).Recover(UntypedColumns(context.Table, raw));
+            rowsRead = context.CountRows();
+        }
 
         progress?.Report(new(55, "clean"));
         PreparationTarget.SettleBeforeCleaning(context);
@@ -229,6 +240,14 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
     }
 
+    /// <summary>Text columns that come from delimited files alone, which have no types of their own.</summary>
+    private static int[] UntypedColumns(PreparedTable table, IReadOnlyList<RawTable> sources)
+    {
+        var typed = sources.Where(source => source.Kind != SourceKind.Delimited).SelectMany(source => source.Columns).Select(column => column.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return [.. Enumerable.Range(0, table.Columns.Count).Where(i => table.Columns[i] is { Type: "VARCHAR", IsJson: false } && !typed.Contains(table.Columns[i].Name))];
+    }
+
     private static bool IsOutOfSpace(string message) =>
         message.StartsWith("Out of Memory Error", StringComparison.Ordinal) || message.Contains("No space left on device", StringComparison.Ordinal);
 
@@ -238,13 +257,17 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         InspectedSource source,
         string table,
         string workFolder,
+        long maximumBytes,
         List<QualityFinding> findings,
         CancellationToken cancellationToken)
     {
-        if (source.Kind != SourceKind.Delimited)
-            return new DocumentReader(connection, quarantine, workFolder).Read(source, table, cancellationToken);
         var notes = new List<string>();
-        RawTable read = new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken);
+        RawTable read = source.Kind switch
+        {
+            SourceKind.Delimited => new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
+            SourceKind.Images => new ImageArchiveReader(connection, quarantine, maximumBytes, notes).Read(source, table, cancellationToken),
+            _ => new DocumentReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
+        };
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));
         return read;
     }

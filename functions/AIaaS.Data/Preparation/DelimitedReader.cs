@@ -26,8 +26,11 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
         bool hasHeader = HeaderRow.IsHeader(dialect.FirstRow, surveys, anyRows);
         string[] names = HeaderRow.Names(hasHeader ? dialect.FirstRow : null, dialect.Columns, findings);
         string[] types = [.. surveys.Select(survey => survey.ReadType)];
-        string[] missing = [.. MissingValues.Texts.Concat(surveys.SelectMany(survey => survey.PaddedMissing)).Distinct(StringComparer.Ordinal)];
+        string[] missing = [.. MissingValues.Texts.Concat(surveys.SelectMany(survey => survey.PaddedMissing.Where(IsNullString))).Distinct(StringComparer.Ordinal)];
         int skip = dialect.SkippedLines + (hasHeader ? 1 : 0);
+
+        // DuckDB refuses words that hold its own signs; between quotes they may.
+        bool IsNullString(string text) => text.AsSpan().IndexOfAny(dialect.Delimiter, '\n', '\r') < 0;
 
         while (true)
         {
@@ -51,7 +54,11 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
     {
         var failures = new Dictionary<int, long>();
         using (DuckDbResult result = connection.Query(
-            $"SELECT column_idx, count(*) FROM {rejects} WHERE error_type = 'CAST' GROUP BY column_idx", cancellationToken))
+            $"""
+            SELECT column_idx, count(*)
+            FROM (SELECT column_idx FROM {rejects} QUALIFY bool_and(error_type = 'CAST') OVER (PARTITION BY line_byte_position))
+            GROUP BY column_idx
+            """, cancellationToken))
         {
             while (result.Read())
             {
@@ -117,13 +124,13 @@ internal sealed class DelimitedReader(DuckDbConnection connection, Quarantine qu
     {
         using var rejected = new PairWriter(rejectedPath);
         using var lines = new LineCounter(source.Path);
-        // A row with several mistakes is one row; its first mistake is the reason.
+        // A row with several mistakes is one row; its first mistake is the reason, and where its fields are amiss so are their types.
         using DuckDbResult result = connection.Query(
             $"""
             SELECT line_byte_position, column_idx, error_type::VARCHAR, csv_line,
                 bool_or(error_type NOT IN ('CAST', 'MISSING COLUMNS', 'TOO MANY COLUMNS', 'INVALID ENCODING')) OVER (PARTITION BY line_byte_position)
             FROM {rejects}
-            QUALIFY row_number() OVER (PARTITION BY line_byte_position ORDER BY column_idx) = 1
+            QUALIFY row_number() OVER (PARTITION BY line_byte_position ORDER BY error_type = 'CAST', column_idx) = 1
             ORDER BY line_byte_position
             """, cancellationToken);
         while (result.Read())

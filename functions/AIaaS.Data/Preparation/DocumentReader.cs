@@ -7,7 +7,7 @@ using AIaaS.Data.DuckDb;
 namespace AIaaS.Data.Preparation;
 
 /// <summary>Reads JSON, JSON Lines and Parquet, which bring their own types.</summary>
-internal sealed class DocumentReader(DuckDbConnection connection, Quarantine quarantine, string workFolder)
+internal sealed class DocumentReader(DuckDbConnection connection, Quarantine quarantine, string workFolder, List<string> findings)
 {
     private const int LongestObject = 16 * 1024 * 1024;
 
@@ -52,7 +52,7 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         }
         string columns = string.Join(", ", names.Select((name, i) => Invariant($"{Sql.Identifier(name)} AS c{i}")));
         connection.Execute($"CREATE VIEW {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
-        return new(table, source.Kind, [.. names.Select((name, i) => new RawColumn(name, types[i]))], origin) { RowNumber = "ord", DropSql = $"DROP TABLE {table}_named CASCADE" };
+        return new(table, source.Kind, [.. HeaderRow.Names(names, names.Count, findings).Select((name, i) => new RawColumn(name, types[i]))], origin) { RowNumber = "ord", DropSql = $"DROP TABLE {table}_named CASCADE" };
     }
 
     /// <summary>Copies the lines that are JSON objects; the others are quarantined with their line.</summary>

@@ -24,8 +24,8 @@ internal sealed class PreparationContext
 
     public PreparationBaseline? Baseline { get; init; }
 
-    /// <summary>The sources by the numbers in <c>src</c>.</summary>
-    public required IReadOnlyList<RowOrigin> Sources { get; init; }
+    /// <summary>The sources by the numbers in <c>src</c>; empty where nobody asks for a row's file.</summary>
+    public IReadOnlyList<RowOrigin> Sources { get; init; } = [];
 
     public required CancellationToken CancellationToken { get; init; }
 

@@ -2,7 +2,7 @@ using AIaaS.Formats;
 
 namespace AIaaS.Data.Preparation;
 
-/// <summary>The table that will be written: columns <c>c0</c>, <c>c1</c>, … of the types DOUBLE, BIGINT, BOOLEAN, DATE, TIMESTAMP and VARCHAR.</summary>
+/// <summary>The table that will be written: columns <c>c0</c>, <c>c1</c>, … of the types DOUBLE, BIGINT, BOOLEAN, DATE, TIMESTAMP, VARCHAR and, for images, BLOB.</summary>
 /// <remarks>Beside them <c>src</c> and <c>ord</c> tell where a row came from: the number of its source, and of the row among those read from it, both from 0.</remarks>
 internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn> Columns)
 {
@@ -15,6 +15,9 @@ internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn>
 internal sealed record PreparedColumn(string Name, string Type, bool IsJson)
 {
     public bool IsNumeric => Type is "DOUBLE" or "BIGINT";
+
+    /// <summary>Image files as bytes, the one thing that is not compared or counted.</summary>
+    public bool IsImage => Type == "BLOB";
 
     public bool IsTime => Type is "DATE" or "TIMESTAMP";
 

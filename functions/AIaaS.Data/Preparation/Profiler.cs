@@ -56,7 +56,7 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
                 Count = rows,
                 Missing = rows - summary.Count,
                 Distinct = summary.Distinct,
-                DistinctIsApproximate = rows > ExactRows,
+                DistinctIsApproximate = rows > ExactRows || table.Columns[i].IsImage,
                 Min = summary.Min,
                 Max = summary.Max,
                 Mean = summary.Mean,
@@ -119,15 +119,16 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         string c = Invariant($"c{i}");
         PreparedColumn column = table.Columns[i];
         bool isText = column.Type == "VARCHAR";
-        string distinct = rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
+        string distinct = column.IsImage ? $"approx_count_distinct({c})"
+            : rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
             : rows <= ExactRows && !light ? $"count(DISTINCT {c})"
             : $"approx_count_distinct({c})";
         return
         [
             $"count({c})",
             $"({distinct})::BIGINT",
-            light ? "NULL" : isText ? $"left(min({c}), {LongestValue})" : $"min({c})",
-            light ? "NULL" : isText ? $"left(max({c}), {LongestValue})" : $"max({c})",
+            light || column.IsImage ? "NULL" : isText ? $"left(min({c}), {LongestValue})" : $"min({c})",
+            light || column.IsImage ? "NULL" : isText ? $"left(max({c}), {LongestValue})" : $"max({c})",
             IsOrdered(column) && !light ? column.AsDouble($"min({c})") : "NULL::DOUBLE",
             IsOrdered(column) && !light ? column.AsDouble($"max({c})") : "NULL::DOUBLE",
             isText ? $"list_value(min(length({c})), max(length({c})))" : "NULL",

@@ -34,12 +34,13 @@ internal static class RejectedRows
         string value = at < 0 ? "NULL::VARCHAR" : Invariant($"c{at}::VARCHAR");
         // What was masked must not come back by way of the file.
         bool isMasked = context.Parameters.Clean.Mask is { Kinds.Count: > 0 } or { Columns.Count: > 0 };
-        bool needsJson = isMasked || context.Sources.Any(source => source.OpenLocator is null);
+        bool needsJson = isMasked || context.Sources.Count == 0 || context.Sources.Any(source => source.OpenLocator is null);
         string json = needsJson
             ? $"json_object({string.Join(", ", columns.Select((c, i) => Invariant($"{Sql.Literal(c.Name)}, c{i}")))})::VARCHAR"
             : "NULL::VARCHAR";
 
         int source = -1;
+        RowOrigin origin = new("");
         IRowLocator? locator = null;
         try
         {
@@ -53,12 +54,13 @@ internal static class RejectedRows
                     {
                         source = (int)result.Vector(0).Int64(row);
                         locator?.Dispose();
-                        locator = context.Sources[source].OpenLocator?.Invoke();
+                        origin = source < context.Sources.Count ? context.Sources[source] : new("");
+                        locator = origin.OpenLocator?.Invoke();
                     }
                     LocatedRow? found = locator?.At(result.Vector(1).Int64(row));
                     context.Quarantine.Add(new QuarantinedRow
                     {
-                        File = context.Sources[source].Name,
+                        File = origin.Name,
                         Line = found?.Line,
                         Column = column,
                         Value = TextOrNull(result.Vector(2), row),

@@ -12,6 +12,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
 {
     private const int HeadLength = 64 * 1024;
     private const int BlockLength = 1024 * 1024;
+    private const int MostTables = 1000;
 
     private static readonly SearchValues<char> PatternCharacters = SearchValues.Create("*?[]{}");
 
@@ -21,15 +22,20 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         ([0xFF, 0xD8, 0xFF], "a JPEG image"),
         ("GIF8"u8.ToArray(), "a GIF image"),
         ("%PDF"u8.ToArray(), "a PDF document"),
-        ("PK\x03\x04"u8.ToArray(), "a zip archive or an Excel workbook"),
+        ("PK\x03\x04"u8.ToArray(), "an archive inside an archive"),
         ([0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook"),
-        ([0x28, 0xB5, 0x2F, 0xFD], "a Zstandard archive"),
         ("BZh"u8.ToArray(), "a bzip2 archive"),
         ("7z\xBC\xAF"u8.ToArray(), "a 7-Zip archive"),
         ([0x7F, (byte)'E', (byte)'L', (byte)'F'], "a program"),
         ("SQLite format 3"u8.ToArray(), "an SQLite database"),
     ];
 
+    /// <summary>The tables of a source: one, or those of a zip archive.</summary>
+    /// <exception cref="DatasetException">The file is empty, unreadable, or no table.</exception>
+    public IEnumerable<InspectedSource> InspectAll(DatasetSource source, CancellationToken cancellationToken) =>
+        ZipContents.IsZip(ReadHead(source.Path, source.Name)) ? InspectArchive(source, cancellationToken) : [Inspect(source, cancellationToken)];
+
+    /// <summary>A file that is no archive of files.</summary>
     /// <exception cref="DatasetException">The file is empty, unreadable, or no table.</exception>
     public InspectedSource Inspect(DatasetSource source, CancellationToken cancellationToken)
     {
@@ -38,11 +44,11 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         var notes = new List<string>();
         byte[] head = ReadHead(path, name);
 
-        if (head is [0x1F, 0x8B, ..])
+        if (head is [0x1F, 0x8B, ..] or [0x28, 0xB5, 0x2F, 0xFD, ..])
         {
-            path = Decompress(path, name, cancellationToken);
-            if (name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
-                name = name[..^3];
+            path = Decompress(path, name, isGzip: head[0] == 0x1F, cancellationToken);
+            if (Path.GetExtension(name).ToLowerInvariant() is ".gz" or ".zst")
+                name = Path.ChangeExtension(name, null);
             head = ReadHead(path, name);
         }
         if (head.AsSpan().StartsWith("PAR1"u8))
@@ -77,6 +83,45 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         return new(source.Name, path, KindOfText(name, head), notes);
     }
 
+    private List<InspectedSource> InspectArchive(DatasetSource source, CancellationToken cancellationToken)
+    {
+        using ZipArchive archive = ZipContents.Open(source.Path, source.Name);
+        ZipArchiveEntry[] files = [.. ZipContents.Files(archive)];
+        if (files.Any(entry => entry.FullName is "[Content_Types].xml" or "xl/workbook.xml"))
+            throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{source.Name} is an office document, not a table. Save it as CSV and send that.");
+        if (files.Any(entry => ZipContents.IsImageName(entry.FullName)))
+            return [new(source.Name, source.Path, SourceKind.Images, [])];
+        ZipArchiveEntry[] tables = [.. files.Where(entry => ZipContents.IsTableName(entry.FullName)).OrderBy(entry => entry.FullName, StringComparer.Ordinal)];
+        if (tables.Length == 0)
+            throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{source.Name} holds no images (JPEG, PNG) and no tables (CSV, TSV, JSON, JSON Lines, Parquet). Send an archive of those.");
+        if (tables.Length > MostTables)
+            throw new DatasetException(DatasetReasons.TooLarge, $"{source.Name} holds {tables.Length} tables; at most {MostTables} can be read. Join them, or send them in smaller parts.");
+
+        var inspected = new List<InspectedSource>();
+        long left = maximumBytes;
+        foreach (ZipArchiveEntry entry in tables)
+        {
+            string name = $"{source.Name}/{entry.FullName}";
+            if (ZipContents.Complaint(entry) is { } complaint)
+                throw new DatasetException(DatasetReasons.Malformed, $"{name} cannot be taken out of the archive ({complaint}). Leave it out, or make the archive again.");
+            string path = NewPath();
+            try
+            {
+                using Stream input = entry.Open();
+                left -= Copy(input, path, name, left, cancellationToken);
+            }
+            catch (Exception exception) when (exception is not DatasetException && ZipContents.IsDamage(exception))
+            {
+                throw ZipContents.Damaged(source.Name);
+            }
+            inspected.Add(Inspect(new DatasetSource(path, name), cancellationToken));
+        }
+        string[] others = [.. files.Except(tables).Select(entry => entry.FullName)];
+        if (others.Length > 0)
+            inspected[0] = inspected[0] with { Notes = [.. inspected[0].Notes, $"{source.Name}: {others.Length} files are no tables and were left out, such as {others[0]}."] };
+        return inspected;
+    }
+
     private static byte[] ReadHead(string path, string name)
     {
         try
@@ -99,7 +144,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         foreach ((byte[] magic, string what) in Foreign)
         {
             if (head.StartsWith(magic))
-                throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{name} is {what}, not a table. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip.");
+                throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{name} is {what}, not a table. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip or zstd.");
         }
         int controls = 0;
         foreach (byte value in head)
@@ -112,7 +157,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         if (controls * 100 > head.Length)
             throw Binary();
 
-        DatasetException Binary() => new(DatasetReasons.Binary, $"{name} holds binary data, not text. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip.");
+        DatasetException Binary() => new(DatasetReasons.Binary, $"{name} holds binary data, not text. Send CSV, TSV, JSON, JSON Lines or Parquet, as it is or with gzip or zstd.");
     }
 
     private static Encoding? DetectByMark(ReadOnlySpan<byte> head, out int length)
@@ -173,30 +218,38 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         }
     }
 
-    private string Decompress(string path, string name, CancellationToken cancellationToken)
+    private string Decompress(string path, string name, bool isGzip, CancellationToken cancellationToken)
     {
         string target = NewPath();
         try
         {
-            using var input = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
-            using FileStream output = File.Create(target);
-            byte[] buffer = new byte[BlockLength];
-            long total = 0;
-            int read;
-            while ((read = input.Read(buffer)) > 0)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                total += read;
-                if (total > maximumBytes)
-                    throw new DatasetException(DatasetReasons.TooLarge, $"{name} is larger than {maximumBytes / (1024 * 1024)} MiB when decompressed. Send it in smaller parts.");
-                output.Write(buffer, 0, read);
-            }
+            FileStream file = File.OpenRead(path);
+            using Stream input = isGzip ? new GZipStream(file, CompressionMode.Decompress) : new ZstandardStream(file);
+            Copy(input, target, name, maximumBytes, cancellationToken);
             return target;
         }
         catch (InvalidDataException)
         {
-            throw new DatasetException(DatasetReasons.Malformed, $"{name} is a damaged gzip file. Compress and send it again.");
+            throw new DatasetException(DatasetReasons.Malformed, $"{name} is a damaged {(isGzip ? "gzip" : "Zstandard")} file, or made in an unusual way. Compress and send it again.");
         }
+    }
+
+    /// <summary>Writes a stream to a file within a bound; returns the bytes.</summary>
+    private long Copy(Stream input, string target, string name, long bound, CancellationToken cancellationToken)
+    {
+        using FileStream output = File.Create(target);
+        byte[] buffer = new byte[BlockLength];
+        long total = 0;
+        int read;
+        while ((read = input.Read(buffer)) > 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            total += read;
+            if (total > bound)
+                throw new DatasetException(DatasetReasons.TooLarge, $"{name} is larger than {maximumBytes / (1024 * 1024)} MiB when decompressed. Send it in smaller parts.");
+            output.Write(buffer, 0, read);
+        }
+        return total;
     }
 
     private string Transcode(string path, Encoding encoding, int skip, CancellationToken cancellationToken)

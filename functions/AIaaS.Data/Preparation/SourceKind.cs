@@ -6,6 +6,9 @@ internal enum SourceKind
     Json,
     JsonLines,
     Parquet,
+
+    /// <summary>A zip archive of images.</summary>
+    Images,
 }
 
 /// <summary>A source ready for DuckDB: UTF-8 without byte order mark or odd line ends where it is text.</summary>

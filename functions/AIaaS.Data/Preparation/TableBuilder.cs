@@ -81,6 +81,7 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
                 ],
                 // The reader took exact words for missing away; blanks around them hid the others.
                 "VARCHAR" when source.Kind == SourceKind.Delimited => [$"count(*) FILTER ({IsPadded(Invariant($"c{i}"))})", "0"],
+                "BLOB" => [Invariant($"count(*) FILTER (NOT ({IsImage(Invariant($"c{i}"))}))"), "0"],
                 "TIMESTAMP" => [Invariant($"count(*) FILTER (c{i}::DATE <> c{i})"), "0"],
                 _ => ["0", "0"],
             });
@@ -121,6 +122,7 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
             "TIMESTAMP WITH TIME ZONE" => new("TIMESTAMP", $"{c} AT TIME ZONE 'UTC'", false, 0),
             "VARCHAR" when source.Kind == SourceKind.Delimited => new("VARCHAR", unlike == 0 ? c : Text(c), false, 0),
             "VARCHAR" => new("VARCHAR", $"nullif({c}, '')", false, 0),
+            "BLOB" when unlike == 0 => new("BLOB", c, false, 0),
             "UUID" or "TIME" or "TIME WITH TIME ZONE" or "INTERVAL" or "BIT" or "BLOB" or "ENUM" => new("VARCHAR", c, false, 0),
             _ => new("VARCHAR", $"to_json({c})::VARCHAR", true, 0),
         };
@@ -128,6 +130,10 @@ internal sealed class TableBuilder(DuckDbConnection connection, List<QualityFind
 
     private static string Text(string column) =>
         $"CASE WHEN {Trim(column)} NOT IN ({string.Join(", ", MissingValues.Texts.Select(Sql.Literal))}) THEN {Trim(column)} END";
+
+    /// <summary>By the first bytes of PNG and JPEG files.</summary>
+    private static string IsImage(string column) =>
+        $@"({column} >= '\x89PNG\x0D\x0A\x1A\x0A'::BLOB AND {column} < '\x89PNG\x0D\x0A\x1A\x0B'::BLOB) OR ({column} >= '\xFF\xD8\xFF'::BLOB AND {column} < '\xFF\xD9'::BLOB)";
 
     /// <summary>Comparing first and last characters costs a tenth of trimming; a text that begins with a control character is taken for padded.</summary>
     private static string IsPadded(string column) =>

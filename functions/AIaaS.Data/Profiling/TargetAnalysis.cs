@@ -55,7 +55,7 @@ internal sealed class TargetAnalysis(DuckDbConnection connection, PreparedTable 
         };
     }
 
-    private static bool IsComparable(ColumnKind kind) => kind is not (ColumnKind.Constant or ColumnKind.Text or ColumnKind.Json);
+    private static bool IsComparable(ColumnKind kind) => kind is not (ColumnKind.Constant or ColumnKind.Text or ColumnKind.Json or ColumnKind.Image);
 
     private SampleColumn Sampled(int column, ColumnProfile profile)
     {

@@ -68,7 +68,7 @@ internal static class RowHash
                 for (int row = 0; row < hashes.Length; row++)
                     hashes[row] = Mix(hashes[row], allValid || vector.IsValid(row) ? OfInteger(integers[row]) : Missing);
                 break;
-            case DuckDbType.Varchar:
+            case DuckDbType.Varchar or DuckDbType.Blob:
                 for (int row = 0; row < hashes.Length; row++)
                     hashes[row] = Mix(hashes[row], allValid || vector.IsValid(row) ? OfBytes(vector.Utf8(row)) : Missing);
                 break;

@@ -56,7 +56,7 @@ internal static class BaselineComparison
         var compared = new List<ComparedColumn>();
         foreach (DataColumn old in schema.Columns)
         {
-            if (!now.TryGetValue(old.Name, out int i) || !profiles.TryGetValue(old.Name, out ColumnProfile? about))
+            if (old.Kind == ColumnKind.Image || !now.TryGetValue(old.Name, out int i) || context.Table.Columns[i].IsImage || !profiles.TryGetValue(old.Name, out ColumnProfile? about))
                 continue;
             var was = new PreparedColumn(old.Name, old.Type, old.Kind == ColumnKind.Json);
             PreparedColumn column = context.Table.Columns[i];

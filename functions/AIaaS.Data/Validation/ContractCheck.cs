@@ -205,6 +205,7 @@ internal sealed class ContractCheck(PreparationContext context, DataProfile prof
         ColumnKind.Text => "free text",
         ColumnKind.Identifier => "keys",
         ColumnKind.Json => "nested JSON",
+        ColumnKind.Image => "images",
         _ => "one value",
     };
 

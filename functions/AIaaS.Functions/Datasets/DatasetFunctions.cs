@@ -22,9 +22,17 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
     private const long LargestUpload = 100L << 20;
     private const string NoPipeline = "none";
 
+    /// <summary>Uploads a table and starts a run over it.</summary>
     [Function("PutDataset")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestUpload, TimeoutSeconds = 600)]
+    [Takes(ContentTypes = "text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.parquet, application/octet-stream", Example = "age,income,churned\n42,51000,no\n")]
+    [TakesQuery("file", "What the file is called; the same name replaces. By the content type without it.")]
+    [TakesQuery("append", "Whether the other files of the data set stay.", Type = typeof(bool))]
+    [TakesQuery("pipeline", "The pipeline that runs, or `none` to prepare only; the data set's name without it.")]
+    [TakesHeader("If-Match", "The ETag that the data set must still have, or `*` for any; 412 otherwise.")]
+    [TakesHeader("If-None-Match", "`*` where the data set must not exist yet; 412 otherwise.")]
+    [Answers(202, typeof(StartedRun), Location = true)]
     public async Task<IResult> PutAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
         string dataset,
@@ -48,8 +56,10 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return RunReply.Accepted(ticket.Run);
     }
 
+    /// <summary>Lists data sets.</summary>
     [Function("ListDatasets")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(DatasetView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets")] HttpRequest request)
     {
@@ -58,8 +68,10 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.List(page, document => DatasetView.Of(document.Value));
     }
 
+    /// <summary>Shows a data set and the files it is made of.</summary>
     [Function("GetDataset")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(DatasetView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
         string dataset)
@@ -68,8 +80,10 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.Document(request, document.ETag, DatasetView.Of(document.Value));
     }
 
+    /// <summary>Shows one prepared version of a data set.</summary>
     [Function("GetDatasetVersion")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(DatasetVersionView), ETag = true)]
     public async Task<IResult> GetVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}")] HttpRequest request,
         string dataset,
@@ -80,8 +94,10 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.Document(request, document.ETag, DatasetVersionView.Of(document.Value));
     }
 
+    /// <summary>Lists the versions of a data set.</summary>
     [Function("ListDatasetVersions")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(DatasetVersionView), List = true)]
     public async Task<IResult> ListVersionsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions")] HttpRequest request,
         string dataset)
@@ -91,9 +107,12 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.List(page, document => DatasetVersionView.Of(document.Value));
     }
 
+    /// <summary>Deletes a data set, its versions and files; models trained on it stay.</summary>
     [Function("DeleteDataset")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(TimeoutSeconds = 120)]
+    [Takes(Conditions = true)]
+    [Answers(204)]
     public async Task<IResult> DeleteAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/datasets/{dataset}")] HttpRequest request,
         string dataset)
@@ -102,8 +121,11 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.NoContent();
     }
 
+    /// <summary>Tells what is in a data set, column by column.</summary>
     [Function("GetDatasetProfile")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("version", "Which version; the newest without it.", Type = typeof(int))]
+    [Answers(200, typeof(DataProfile), ETag = true)]
     public async Task<IResult> GetProfileAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/profile")] HttpRequest request,
         string dataset)
@@ -113,8 +135,12 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
         return Reply.Content(content, "application/json");
     }
 
+    /// <summary>Tells what preparing a data set found and did.</summary>
     [Function("GetDatasetQuality")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("version", "Which version; the newest without it.", Type = typeof(int))]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, html")]
+    [Answers(200, typeof(QualityReport), ContentType = "text/html; charset=utf-8", ETag = true)]
     public Task<IResult> GetQualityAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/quality")] HttpRequest request,
         string dataset)

@@ -14,32 +14,54 @@ namespace AIaaS.Functions.Datasets;
 /// <summary>The rows of data sets: page by page, or whole.</summary>
 public sealed class DatasetRowFunctions(DatasetService datasets, DatasetReader reader)
 {
+    /// <summary>Gives rows of a data set, page by page.</summary>
     [Function("GetDatasetRows")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("version", "Which version; the newest without it.", Type = typeof(int))]
+    [TakesQuery("columns", "Only these columns; may be repeated. All without it.")]
+    [TakesQuery("filter", "Only rows for which this SQL expression is true.")]
+    [TakesQuery("limit", "How many rows at most.", Type = typeof(int))]
+    [TakesQuery("continuation", "As the page before gave it.")]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, csv")]
+    [Answers(200, typeof(RowsView), ContentType = "text/csv; charset=utf-8")]
     public Task<IResult> GetRowsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/rows")] HttpRequest request,
         string dataset)
         => GetRowsAsync(request, dataset, request.ReadVersion());
 
+    /// <summary>Gives rows of one version of a data set, page by page.</summary>
     [Function("GetDatasetVersionRows")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("columns", "Only these columns; may be repeated. All without it.")]
+    [TakesQuery("filter", "Only rows for which this SQL expression is true.")]
+    [TakesQuery("limit", "How many rows at most.", Type = typeof(int))]
+    [TakesQuery("continuation", "As the page before gave it.")]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, csv")]
+    [Answers(200, typeof(RowsView), ContentType = "text/csv; charset=utf-8")]
     public Task<IResult> GetVersionRowsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}/rows")] HttpRequest request,
         string dataset,
         int version)
         => GetRowsAsync(request, dataset, version);
 
+    /// <summary>Gives all rows of a data set.</summary>
     [Function("GetDatasetData")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [TakesQuery("version", "Which version; the newest without it.", Type = typeof(int))]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "parquet, csv")]
+    [Answers(200, ContentType = "application/vnd.apache.parquet, text/csv; charset=utf-8")]
     public Task<IResult> GetDataAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/data")] HttpRequest request,
         string dataset)
         => GetDataAsync(request, dataset, request.ReadVersion());
 
+    /// <summary>Gives all rows of one version of a data set.</summary>
     [Function("GetDatasetVersionData")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "parquet, csv")]
+    [Answers(200, ContentType = "application/vnd.apache.parquet, text/csv; charset=utf-8")]
     public Task<IResult> GetVersionDataAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}/data")] HttpRequest request,
         string dataset,

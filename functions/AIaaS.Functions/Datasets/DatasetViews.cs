@@ -38,6 +38,7 @@ public sealed record DatasetVersionView
     /// <summary>Which revision of the contract it was held against.</summary>
     public int? ContractRevision { get; init; }
 
+    /// <summary>Rows of its sources, those put aside included.</summary>
     public required long RowsRead { get; init; }
 
     public required long Rows { get; init; }

@@ -1,14 +1,16 @@
 using AIaaS.Functions.Hosts;
 using AIaaS.Functions.Runs;
 using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Predictions.Batches;
+using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 
 namespace AIaaS.Functions.Datasets;
 
-/// <summary>A file dropped into storage starts its pipeline.</summary>
-public sealed class DropFunctions(DropService drops)
+/// <summary>A file dropped into storage starts its pipeline, or has its rows predicted by an endpoint.</summary>
+public sealed class DropFunctions(DropService drops, BatchPredictionService batches)
 {
     /// <param name="content">Not read here: the file may be large, and is copied by the store.</param>
     /// <param name="path">Tenant, pipeline and file; captures are greedy, so the platform splits it.</param>
@@ -21,9 +23,25 @@ public sealed class DropFunctions(DropService drops)
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
     {
-        if (await drops.AcceptAsync(path, cancellationToken) is { } accepted)
+        if (BatchPredictionService.IsDrop(path))
+        {
+            await PredictAsync(path, cancellationToken);
+        }
+        else if (await drops.AcceptAsync(path, cancellationToken) is { } accepted)
         {
             await client.ScheduleAsync(accepted.Reference.Tenant, accepted.Ticket, cancellationToken);
+        }
+    }
+
+    private async Task PredictAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await batches.AcceptDropAsync(path, cancellationToken);
+        }
+        catch (ProblemException refusal) when (refusal.Problem.Status < 500)
+        {
+            await drops.RefuseAsync(path, refusal.Message, cancellationToken);
         }
     }
 }

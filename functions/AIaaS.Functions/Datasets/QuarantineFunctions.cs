@@ -12,9 +12,17 @@ namespace AIaaS.Functions.Datasets;
 /// <summary>Rows that were put aside: page by page with their reasons, or whole, to be corrected and sent again.</summary>
 public sealed class QuarantineFunctions(QuarantineReader quarantine)
 {
+    /// <summary>Gives the rows of a data set that were put aside.</summary>
     [Function("GetDatasetQuarantine")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [TakesQuery("version", "Which version; the newest without it.", Type = typeof(int))]
+    [TakesQuery("reason", "Only rows that were put aside for this reason.")]
+    [TakesQuery("file", "As CSV: only rows of this file.")]
+    [TakesQuery("limit", "How many rows at most.", Type = typeof(int))]
+    [TakesQuery("continuation", "As the page before gave it.")]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, csv, jsonl")]
+    [Answers(200, typeof(QuarantineView), ContentType = "text/csv; charset=utf-8, application/x-ndjson")]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/quarantine")] HttpRequest request,
         string dataset)
@@ -24,18 +32,32 @@ public sealed class QuarantineFunctions(QuarantineReader quarantine)
         return await GetAsync(request, dataset, await quarantine.FindAsync(request.Tenant(), Names.Require(dataset, "dataset"), version, request.Aborted()));
     }
 
+    /// <summary>Gives the rows of one version that were put aside.</summary>
     [Function("GetDatasetVersionQuarantine")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [TakesQuery("reason", "Only rows that were put aside for this reason.")]
+    [TakesQuery("file", "As CSV: only rows of this file.")]
+    [TakesQuery("limit", "How many rows at most.", Type = typeof(int))]
+    [TakesQuery("continuation", "As the page before gave it.")]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, csv, jsonl")]
+    [Answers(200, typeof(QuarantineView), ContentType = "text/csv; charset=utf-8, application/x-ndjson")]
     public async Task<IResult> GetOfVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/datasets/{dataset}/versions/{version:int}/quarantine")] HttpRequest request,
         string dataset,
         int version)
         => await GetAsync(request, dataset, await quarantine.FindAsync(request.Tenant(), Names.Require(dataset, "dataset"), version, request.Aborted()));
 
+    /// <summary>Gives the rows that a run put aside, also where it made no version.</summary>
     [Function("GetRunQuarantine")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [TakesQuery("reason", "Only rows that were put aside for this reason.")]
+    [TakesQuery("file", "As CSV: only rows of this file.")]
+    [TakesQuery("limit", "How many rows at most.", Type = typeof(int))]
+    [TakesQuery("continuation", "As the page before gave it.")]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, csv, jsonl")]
+    [Answers(200, typeof(QuarantineView), ContentType = "text/csv; charset=utf-8, application/x-ndjson")]
     public async Task<IResult> GetOfRunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/quarantine")] HttpRequest request,
         string run)

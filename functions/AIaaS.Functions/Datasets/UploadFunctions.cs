@@ -16,9 +16,12 @@ public sealed class UploadFunctions(IObjectStore store)
     private const long MaximumUpload = 64L * 1024 * 1024 * 1024;
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
+    /// <summary>Makes a signed, expiring URL that takes one file of any size by a PUT; a file put there is a drop.</summary>
     [Function("CreateUpload")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = 16 * 1024)]
+    [Takes(typeof(UploadRequest), Example = """{"file":"churn.csv"}""")]
+    [Answers(201, typeof(UploadView), Location = true)]
     public async Task<IResult> Create(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/datasets/{dataset}/uploads")] HttpRequest request, string dataset)
     {
@@ -34,6 +37,10 @@ public sealed class UploadFunctions(IObjectStore store)
     [Function("PutUpload")]
     [Anonymous]
     [RequestLimits(MaxBodyBytes = MaximumUpload, TimeoutSeconds = 0)]
+    [Takes(ContentTypes = "application/octet-stream")]
+    [TakesQuery("expires", "As the upload URL has it.")]
+    [TakesQuery("signature", "As the upload URL has it.")]
+    [Answers(201)]
     public async Task<IResult> Put([HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "uploads/{*path}")] HttpRequest request, string path)
     {
         if (store is not FileObjectStore files)

@@ -14,19 +14,24 @@ public sealed record EndpointView(
     string Model,
     IReadOnlyList<TrafficShare> Traffic,
     UnknownFeatures UnknownFeatures,
+    NonFinite NonFinite,
     int? ResponseCacheSeconds,
     DateTimeOffset Created,
     DateTimeOffset Updated)
 {
     internal static EndpointView Of(Platform.Endpoints.Endpoint endpoint)
-        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.ResponseCacheSeconds, endpoint.Created, endpoint.Updated);
+        => new(endpoint.Name, endpoint.Model, endpoint.Traffic, endpoint.UnknownFeatures, endpoint.NonFinite, endpoint.ResponseCacheSeconds, endpoint.Created, endpoint.Updated);
 }
 
 /// <summary>Endpoints: the names that predictions are asked of.</summary>
 public sealed class EndpointFunctions(EndpointService endpoints)
 {
+    /// <summary>Makes or replaces an endpoint.</summary>
     [Function("PutEndpoint")]
     [RequiresRole(Role.Trainer)]
+    [Takes(typeof(EndpointDefinition), Example = """{"model":"churn","traffic":[{"version":3,"percent":90},{"version":4,"percent":10}],"unknownFeatures":"refuse"}""")]
+    [Answers(200, typeof(EndpointView), ETag = true)]
+    [Answers(201, typeof(EndpointView), ETag = true)]
     public async Task<IResult> PutAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
         string endpoint)
@@ -38,8 +43,10 @@ public sealed class EndpointFunctions(EndpointService endpoints)
         return Reply.Put(document.ETag, created, EndpointView.Of(document.Value));
     }
 
+    /// <summary>Lists endpoints.</summary>
     [Function("ListEndpoints")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(EndpointView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/endpoints")] HttpRequest request)
     {
@@ -48,8 +55,10 @@ public sealed class EndpointFunctions(EndpointService endpoints)
         return Reply.List(page, document => EndpointView.Of(document.Value));
     }
 
+    /// <summary>Shows an endpoint.</summary>
     [Function("GetEndpoint")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(EndpointView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
         string endpoint)
@@ -58,8 +67,11 @@ public sealed class EndpointFunctions(EndpointService endpoints)
         return Reply.Document(request, document.ETag, EndpointView.Of(document.Value));
     }
 
+    /// <summary>Removes an endpoint; its model stays.</summary>
     [Function("DeleteEndpoint")]
     [RequiresRole(Role.Trainer)]
+    [Takes(Conditions = true)]
+    [Answers(204)]
     public async Task<IResult> DeleteAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/endpoints/{endpoint}")] HttpRequest request,
         string endpoint)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AIaaS.Formats;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
@@ -18,11 +19,52 @@ public sealed record ModelView(
         => new(model.Name, model.Created, model.Updated, model.Aliases, versions);
 }
 
+/// <summary>Which version an alias is to point to.</summary>
+public sealed record AliasDefinition(int Version);
+
 /// <summary>Models and their versions.</summary>
-public sealed class ModelFunctions(ModelRegistry registry)
+public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importer)
 {
+    // What the Azure host lets through at most.
+    private const long LargestModel = 100 << 20;
+
+    /// <summary>Takes an ONNX file as a new version of a model, which is made if need be.</summary>
+    [Function("ImportModelVersion")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
+    public async Task<IResult> ImportAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,
+        string model)
+    {
+        Names.Require(model, "model");
+        var idempotencyKey = request.ReadIdempotencyKey();
+        var imported = await ImportedModelBody.ReadAsync(request, LargestModel);
+        var document = await importer.ImportAsync(request.Tenant(), model, imported, idempotencyKey, request.Aborted());
+        var version = document.Value;
+        return Reply.Created(
+            string.Create(CultureInfo.InvariantCulture, $"/api/v1/models/{version.Model}/versions/{version.Version}"), version, document.ETag);
+    }
+
+    /// <summary>Points an alias of a model to one of its versions.</summary>
+    [Function("PutModelAlias")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> PutAliasAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/models/{model}/aliases/{alias}")] HttpRequest request,
+        string model,
+        string alias)
+    {
+        Names.Require(model, "model");
+        Names.Require(alias, "alias");
+        var definition = await request.ReadJsonAsync<AliasDefinition>(request.Aborted());
+        var (document, created) = await registry.PutAliasAsync(
+            request.Tenant(), model, alias, definition.Version, request.ReadWriteConditions(), request.Aborted());
+        return Reply.Put(document.ETag, created, ModelView.Of(document.Value, versions: null));
+    }
+
+    /// <summary>Lists models, without their versions.</summary>
     [Function("ListModels")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models")] HttpRequest request)
     {
@@ -31,8 +73,10 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.List(page, document => ModelView.Of(document.Value, versions: null));
     }
 
+    /// <summary>Shows a model and its newest versions.</summary>
     [Function("GetModel")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}")] HttpRequest request,
         string model)
@@ -43,8 +87,10 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.Document(request, document.ETag, ModelView.Of(document.Value, [.. versions.Items.Select(version => version.Value)]));
     }
 
+    /// <summary>Shows one version of a model.</summary>
     [Function("GetModelVersion")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelVersion), ETag = true)]
     public async Task<IResult> GetVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}")] HttpRequest request,
         string model,
@@ -54,25 +100,31 @@ public sealed class ModelFunctions(ModelRegistry registry)
         return Reply.Document(request, document.ETag, document.Value);
     }
 
+    /// <summary>Tells what to know before using a model version.</summary>
     [Function("GetModelCard")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelCard), ETag = true)]
     public Task<IResult> GetCardAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/card")] HttpRequest request,
         string model,
         int version)
         => GetFileAsync(request, model, version, ModelCard.FileName, "application/json");
 
+    /// <summary>Tells what a model version takes and gives.</summary>
     [Function("GetModelSignature")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ModelSignature), ETag = true)]
     public Task<IResult> GetSignatureAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/signature")] HttpRequest request,
         string model,
         int version)
         => GetFileAsync(request, model, version, ModelSignature.FileName, "application/json");
 
+    /// <summary>Gives the ONNX file of a model version.</summary>
     [Function("GetModelContent")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 600)]
+    [Answers(200, ContentType = "application/octet-stream", ETag = true)]
     public Task<IResult> GetContentAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/content")] HttpRequest request,
         string model,

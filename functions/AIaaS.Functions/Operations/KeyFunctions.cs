@@ -11,9 +11,12 @@ namespace AIaaS.Functions.Operations;
 /// <summary>API keys. An admin manages those of its own tenant; one of the default tenant also those of others, named by <c>tenant</c>.</summary>
 public sealed class KeyFunctions(ApiKeys keys, IdempotencyKeys idempotency)
 {
+    /// <summary>Makes an API key, whose text is told this once.</summary>
     [Function("CreateKey")]
     [RequiresRole(Role.Admin)]
     [RequestLimits(MaxBodyBytes = 16 * 1024)]
+    [Takes(typeof(KeyRequest), IdempotencyKey = true, Example = """{"role":"predictor","description":"the web shop","expires":"2027-01-01T00:00:00Z"}""")]
+    [Answers(201, typeof(CreatedKeyView), Location = true)]
     public async Task<IResult> Create([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/keys")] HttpRequest request)
     {
         var cancellationToken = request.HttpContext.RequestAborted;
@@ -35,21 +38,30 @@ public sealed class KeyFunctions(ApiKeys keys, IdempotencyKeys idempotency)
         return Reply.Created($"/api/v1/keys/{key.Id}", new CreatedKeyView(key.Id, text, key.Tenant, key.Role, key.Description, key.Created, key.Expires));
     }
 
+    /// <summary>Lists API keys, without their texts.</summary>
     [Function("ListKeys")]
     [RequiresRole(Role.Admin)]
+    [TakesQuery("tenant", "Whose keys; the caller's own without it. Another tenant's only for admins of the tenant `default`.")]
+    [Answers(200, typeof(KeyView), List = true)]
     public async Task<IResult> List([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/keys")] HttpRequest request)
         => Reply.List(await keys.ListAsync(TenantOf(request), request.ReadPage(), request.HttpContext.RequestAborted), document => KeyView.Of(document.Value));
 
+    /// <summary>Shows an API key, without its text.</summary>
     [Function("GetKey")]
     [RequiresRole(Role.Admin)]
+    [TakesQuery("tenant", "Whose key; the caller's own without it.")]
+    [Answers(200, typeof(KeyView), ETag = true)]
     public async Task<IResult> Get([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/keys/{id}")] HttpRequest request, string id)
     {
         var document = await keys.GetAsync(TenantOf(request), id, request.HttpContext.RequestAborted);
         return Reply.Document(request, document.ETag, KeyView.Of(document.Value));
     }
 
+    /// <summary>Revokes an API key, within a minute on all hosts.</summary>
     [Function("DeleteKey")]
     [RequiresRole(Role.Admin)]
+    [TakesQuery("tenant", "Whose key; the caller's own without it.")]
+    [Answers(204)]
     public async Task<IResult> Delete([HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/keys/{id}")] HttpRequest request, string id)
     {
         await keys.DeleteAsync(TenantOf(request), id, request.HttpContext.RequestAborted);

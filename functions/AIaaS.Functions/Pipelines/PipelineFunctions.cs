@@ -34,9 +34,13 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
 {
     private const int LargestDefinition = 64 << 10;
 
+    /// <summary>Defines a pipeline, in YAML or JSON.</summary>
     [Function("PutPipeline")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestDefinition)]
+    [Takes(typeof(PipelineDefinition), ContentTypes = "application/yaml, text/plain", Example = """{"target":"churned","task":"classification","split":{"holdout":0.2},"gate":{"metric":"auc","minimum":0.8}}""")]
+    [Answers(200, typeof(PipelineView), ETag = true)]
+    [Answers(201, typeof(PipelineView), ETag = true)]
     public async Task<IResult> PutAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
         string pipeline)
@@ -59,8 +63,10 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
         return Reply.Put(document.ETag, created, PipelineView.Of(document.Value));
     }
 
+    /// <summary>Lists pipelines.</summary>
     [Function("ListPipelines")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(PipelineView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/pipelines")] HttpRequest request)
     {
@@ -69,8 +75,10 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
         return Reply.List(page, document => PipelineView.Of(document.Value));
     }
 
+    /// <summary>Shows a pipeline.</summary>
     [Function("GetPipeline")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(PipelineView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
         string pipeline)
@@ -79,8 +87,11 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
         return Reply.Document(request, document.ETag, PipelineView.Of(document.Value));
     }
 
+    /// <summary>Removes a pipeline; what its runs made stays.</summary>
     [Function("DeletePipeline")]
     [RequiresRole(Role.Trainer)]
+    [Takes(Conditions = true)]
+    [Answers(204)]
     public async Task<IResult> DeleteAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/pipelines/{pipeline}")] HttpRequest request,
         string pipeline)
@@ -90,9 +101,12 @@ public sealed class PipelineFunctions(PipelineService pipelines, RunService runs
         return Reply.NoContent();
     }
 
+    /// <summary>Starts a run by hand.</summary>
     [Function("StartPipelineRun")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestDefinition)]
+    [Takes(typeof(RunRequest), Optional = true, IdempotencyKey = true, Example = """{"dataset":"churn-2026"}""")]
+    [Answers(202, typeof(StartedRun), Location = true)]
     public async Task<IResult> StartRunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/pipelines/{pipeline}/runs")] HttpRequest request,
         string pipeline,

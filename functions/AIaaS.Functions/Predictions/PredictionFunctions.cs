@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Globalization;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
+using AIaaS.Platform.Http;
 using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Predictions.Batches;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Security;
 using AIaaS.Serving.Predictions;
@@ -12,24 +14,35 @@ using Microsoft.Azure.Functions.Worker;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Predictions of endpoints.</summary>
-public sealed class PredictionFunctions(PredictionService predictions, TimeProvider time)
+public sealed class PredictionFunctions(PredictionService predictions, BatchPredictionService batches, TimeProvider time)
 {
     private const long LargestRequest = 16 << 20;
 
+    /// <summary>Predicts rows, by the version that the endpoint's traffic chooses.</summary>
     /// <remarks>Reads from the request's own buffers and writes into the response's, with nothing in between.</remarks>
     [Function("Predict")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    [Takes(typeof(PredictionRequestBody), Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
+    [Answers(200, typeof(PredictionAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"penguins","version":1},"predictions":[{"label":"Gentoo","probabilities":{"Adelie":0.001,"Chinstrap":0.004,"Gentoo":0.995}}]}""")]
+    [TakesHeader("Prefer", "`respond-async` has the rows predicted in the background: 202 and a batch prediction.")]
+    [Answers(202, typeof(BatchPredictionView), Location = true, Description = "With `Prefer: respond-async`: a batch prediction; `Location` says where to watch it.")]
     public async Task<IResult> PredictAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/predictions")] HttpRequest request,
         string endpoint)
     {
-        if (request.ContentType is not null && !request.HasJsonContentType())
+        Names.Require(endpoint, "endpoint");
+        if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
         {
-            throw new ProblemException(Problem.UnsupportedMediaType, "Send rows as JSON with 'Content-Type: application/json', for instance {\"rows\":[{\"age\":42}]}.");
+            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true);
         }
 
-        Names.Require(endpoint, "endpoint");
+        if (request.PrefersAsync())
+        {
+            return await PredictLaterAsync(request, endpoint);
+        }
+
+        var format = RowFormats.Of(request);
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
         using var deadline = RequestDeadline.Of(request, time);
         var read = await request.BodyReader.ReadAsync(request.Aborted());
@@ -43,7 +56,7 @@ public sealed class PredictionFunctions(PredictionService predictions, TimeProvi
         try
         {
             summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token);
+                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token, format);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {
@@ -65,6 +78,24 @@ public sealed class PredictionFunctions(PredictionService predictions, TimeProvi
 
         await response.BodyWriter.FlushAsync(request.Aborted());
         return Results.Empty;
+    }
+
+    /// <summary>Tells how much each feature moves each prediction.</summary>
+    [Function("ExplainPredictions")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public Task<IResult> ExplainAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
+        string endpoint)
+        => ExplanationRequest.AnswerAsync(request, Names.Require(endpoint, "endpoint"), predictions, withPredictions: false);
+
+    private async Task<IResult> PredictLaterAsync(HttpRequest request, string endpoint)
+    {
+        var body = await request.ReadJsonAsync<PredictionRequestBody>(request.Aborted());
+        var batch = new NewBatch { Id = batches.NewId(), Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.Rows } };
+        var made = await batches.CreateAsync(request.Tenant(), batch, body.Rows, request.Aborted());
+        request.HttpContext.Response.Headers["Preference-Applied"] = HttpRequestExtensions.RespondAsync;
+        return BatchPredictionFunctions.Accepted(made);
     }
 
     private static string Timing(in PredictionSummary summary) => summary.Repeated ? "cache" : string.Create(

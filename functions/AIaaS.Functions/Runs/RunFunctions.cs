@@ -1,3 +1,4 @@
+using AIaaS.Formats;
 using AIaaS.Functions.Datasets;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
@@ -15,8 +16,12 @@ namespace AIaaS.Functions.Runs;
 /// <summary>Runs: listed, watched, cancelled.</summary>
 public sealed class RunFunctions(RunService runs, RunViews views, QuarantineReader reports)
 {
+    /// <summary>Lists runs.</summary>
     [Function("ListRuns")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("pipeline", "Only runs of this pipeline.")]
+    [TakesQuery("status", "Only runs that stand so.", Values = "queued, running, waiting, succeeded, failed, cancelled")]
+    [Answers(200, typeof(RunView), List = true)]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs")] HttpRequest request)
     {
@@ -33,8 +38,10 @@ public sealed class RunFunctions(RunService runs, RunViews views, QuarantineRead
         return Reply.List(page, document => RunView.Of(document.Value));
     }
 
+    /// <summary>Shows a run with its progress.</summary>
     [Function("GetRun")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(RunView), ETag = true)]
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}")] HttpRequest request,
         string run)
@@ -43,9 +50,12 @@ public sealed class RunFunctions(RunService runs, RunViews views, QuarantineRead
         return Reply.Document(request, seen.EventId, seen.View);
     }
 
+    /// <summary>Streams every state of a run until it has ended, as server-sent events whose data is the run.</summary>
     [Function("WatchRun")]
     [RequiresRole(Role.Reader)]
     [RequestLimits(TimeoutSeconds = 0)]
+    [TakesHeader("Last-Event-ID", "The id of the last event seen; events go on after it.")]
+    [Answers(200, ContentType = "text/event-stream")]
     public async Task<IResult> WatchAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/events")] HttpRequest request,
         string run)
@@ -55,8 +65,10 @@ public sealed class RunFunctions(RunService runs, RunViews views, QuarantineRead
         return new EventStreamResult(views.WatchAsync(reference, request.Headers["Last-Event-ID"].ToString()));
     }
 
+    /// <summary>Gives what a trial's job printed.</summary>
     [Function("GetTrialLog")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, ContentType = "text/plain; charset=utf-8", ETag = true)]
     public async Task<IResult> GetTrialLogAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/trials/{trial:int}/log")] HttpRequest request,
         string run,
@@ -66,8 +78,11 @@ public sealed class RunFunctions(RunService runs, RunViews views, QuarantineRead
         return Reply.Content(await views.OpenTrialLogAsync(reference, trial, request.Aborted()), "text/plain; charset=utf-8");
     }
 
+    /// <summary>Tells what a run found and did to its data, also where it made no version.</summary>
     [Function("GetRunQuality")]
     [RequiresRole(Role.Reader)]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, html")]
+    [Answers(200, typeof(QualityReport), ContentType = "text/html; charset=utf-8", ETag = true)]
     public Task<IResult> GetQualityAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/runs/{run}/quality")] HttpRequest request,
         string run)
@@ -76,8 +91,11 @@ public sealed class RunFunctions(RunService runs, RunViews views, QuarantineRead
         return QualityReply.OfAsync(request, file => reports.OpenReportAsync(reference, file, request.Aborted()));
     }
 
+    /// <summary>Stops a run.</summary>
     [Function("CancelRun")]
     [RequiresRole(Role.Trainer)]
+    [Takes]
+    [Answers(202, typeof(RunView), Location = true)]
     public async Task<IResult> CancelAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/runs/{run}/cancel")] HttpRequest request,
         string run,
@@ -100,6 +118,10 @@ internal static class RunReply
 
     /// <summary>A run goes on after this answer.</summary>
     public static IResult Accepted(Run run) => Reply.Accepted(LocationOf(run.Id), new StartedRun(run.Id, run.Dataset, run.DatasetVersion));
-
-    private sealed record StartedRun(string Run, string Dataset, int Version);
 }
+
+/// <summary>A run that goes on after the answer.</summary>
+/// <param name="Run">Its id.</param>
+/// <param name="Dataset">The data set that it works on.</param>
+/// <param name="Version">The version of the data set that it makes.</param>
+internal sealed record StartedRun(string Run, string Dataset, int Version);

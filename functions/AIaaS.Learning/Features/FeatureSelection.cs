@@ -19,6 +19,7 @@ internal sealed record FeatureSelection(IReadOnlyList<string> Names, IReadOnlyLi
         ColumnKind.Constant => "it has the same value in every row",
         ColumnKind.Text => "free text is not used by tabular trainers",
         ColumnKind.Json => "nested values are not used by tabular trainers",
+        ColumnKind.Image => "images are not used by tabular trainers",
         _ => null,
     };
 }

@@ -9,8 +9,15 @@ internal sealed class GraphBuilder(string name)
 {
     public const string MachineLearningDomain = "ai.onnx.ml";
 
+    /// <summary>Images and tokens of ONNX Runtime Extensions: a session has to register their library.</summary>
+    public const string ExtensionsDomain = "com.microsoft.extensions";
+
+    /// <summary>Texts of ONNX Runtime Extensions.</summary>
+    public const string ContributedDomain = "ai.onnx.contrib";
+
     private const int OperatorSet = 17;
     private const int MachineLearningOperatorSet = 3;
+    private const int ExtensionsOperatorSet = 1;
     private const int IrVersion = 8;
 
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
@@ -134,6 +141,8 @@ internal sealed class GraphBuilder(string name)
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OperatorSet });
         if (nodes.Any(n => n.Domain == MachineLearningDomain))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = MachineLearningDomain, Version = MachineLearningOperatorSet });
+        foreach (var domain in nodes.Select(n => n.Domain).Distinct().Where(d => d is ExtensionsDomain or ContributedDomain))
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = ExtensionsOperatorSet });
         model.MetadataProps.AddRange(Metadata.Select(m => new StringStringEntryProto { Key = m.Key, Value = m.Value }));
         return model;
     }

@@ -8,7 +8,7 @@ namespace AIaaS.Learning.Onnx;
 /// <param name="Operator">The operator's ONNX name.</param>
 /// <param name="Domain">Empty for ONNX's own operators.</param>
 /// <param name="Inputs">In the operator's order; null where an optional one is left out.</param>
-/// <param name="Attributes">Values are <see cref="long"/>, <see cref="float"/>, <see cref="string"/>, arrays of these, or a tensor.</param>
+/// <param name="Attributes">Values are <see cref="long"/>, <see cref="float"/>, <see cref="string"/>, arrays of these, a tensor, or a graph.</param>
 internal sealed record Node(
     string Name,
     string Operator,
@@ -50,6 +50,9 @@ internal sealed record Node(
                 break;
             case TensorProto tensor:
                 (proto.Type, proto.T) = (AttributeProto.Types.AttributeType.Tensor, tensor);
+                break;
+            case GraphProto graph:
+                (proto.Type, proto.G) = (AttributeProto.Types.AttributeType.Graph, graph);
                 break;
             case long[] integers:
                 proto.Type = AttributeProto.Types.AttributeType.Ints;

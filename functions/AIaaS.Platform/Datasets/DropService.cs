@@ -23,7 +23,7 @@ public sealed partial class DropService(DatasetService datasets, RunService runs
     {
         if (Refusal(path) is { } reason)
         {
-            await PoisonAsync(path, reason, cancellationToken);
+            await RefuseAsync(path, reason, cancellationToken);
             return null;
         }
 
@@ -50,7 +50,8 @@ public sealed partial class DropService(DatasetService datasets, RunService runs
         _ => "A file is dropped at {tenant}/{pipeline}/{file}, neither higher nor deeper. Move it there.",
     };
 
-    private async Task PoisonAsync(string path, string reason, CancellationToken cancellationToken)
+    /// <summary>Records why a dropped file leads to nothing; it stays where it is.</summary>
+    public async Task RefuseAsync(string path, string reason, CancellationToken cancellationToken)
     {
         var tenant = path.Split('/')[0] is var first && Names.IsName(first) ? first : "_unknown";
         var key = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(path)))[..32];

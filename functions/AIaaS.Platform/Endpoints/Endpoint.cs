@@ -10,6 +10,15 @@ public enum UnknownFeatures
     Ignore,
 }
 
+/// <summary>What an endpoint does with NaN and infinity, written as strings where a number is wanted.</summary>
+public enum NonFinite
+{
+    Refuse,
+
+    /// <summary>Take them as missing values.</summary>
+    Missing,
+}
+
 /// <summary>A share of an endpoint's requests.</summary>
 /// <param name="Version">The model version that answers them.</param>
 /// <param name="Percent">0 to 100; all shares of an endpoint add up to 100.</param>
@@ -27,6 +36,8 @@ public sealed record Endpoint
     public required IReadOnlyList<TrafficShare> Traffic { get; init; }
 
     public UnknownFeatures UnknownFeatures { get; init; }
+
+    public NonFinite NonFinite { get; init; }
 
     /// <summary>For how many seconds an answer is repeated to requests with the same content; null for never.</summary>
     public int? ResponseCacheSeconds { get; init; }
@@ -53,6 +64,8 @@ public sealed record EndpointDefinition
     public IReadOnlyList<TrafficShare>? Traffic { get; init; }
 
     public UnknownFeatures UnknownFeatures { get; init; }
+
+    public NonFinite NonFinite { get; init; }
 
     /// <summary>For how many seconds an answer is repeated to requests with the same content; null for never.</summary>
     public int? ResponseCacheSeconds { get; init; }

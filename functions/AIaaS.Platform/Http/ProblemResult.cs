@@ -10,11 +10,13 @@ using Microsoft.AspNetCore.Http;
 namespace AIaaS.Platform.Http;
 
 /// <summary>A refusal as RFC 9457 has it: <c>{"type":"urn:aiaas:problem:…","title","status","detail","field","correlationId"}</c>.</summary>
-/// <remarks>The correlation id is the request's <see cref="HttpContext.TraceIdentifier"/>.</remarks>
+/// <remarks>Under <c>/v2</c> it is <c>{"error":"…"}</c> with the same status, as the Open Inference Protocol has it. The correlation id is the request's <see cref="HttpContext.TraceIdentifier"/>.</remarks>
 public sealed class ProblemResult(Problem problem, string detail, string? field = null, TimeSpan? retryAfter = null) : IResult
 {
     public const string ContentType = "application/problem+json";
     private const string TypePrefix = "urn:aiaas:problem:";
+
+    private static readonly PathString InferencePath = "/v2";
 
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -46,7 +48,8 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
     {
         var response = httpContext.Response;
         response.StatusCode = problem.Status;
-        response.ContentType = ContentType;
+        var isInference = httpContext.Request.Path.StartsWithSegments(InferencePath);
+        response.ContentType = isInference ? "application/json" : ContentType;
         response.Headers.CacheControl = "no-store";
         if (retryAfter is { } wait)
         {
@@ -68,20 +71,33 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
         using (var writer = new Utf8JsonWriter(buffer, WriterOptions))
         {
             writer.WriteStartObject();
-            writer.WriteString("type"u8, TypePrefix + problem.Type);
-            writer.WriteString("title"u8, problem.Title);
-            writer.WriteNumber("status"u8, problem.Status);
-            writer.WriteString("detail"u8, detail);
-            if (field is not null)
+            if (isInference)
             {
-                writer.WriteString("field"u8, field);
+                writer.WriteString("error"u8, detail);
+            }
+            else
+            {
+                WriteProblem(writer, httpContext.TraceIdentifier);
             }
 
-            writer.WriteString("correlationId"u8, httpContext.TraceIdentifier);
             writer.WriteEndObject();
         }
 
         response.ContentLength = buffer.WrittenCount;
         return response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted).AsTask();
+    }
+
+    private void WriteProblem(Utf8JsonWriter writer, string correlationId)
+    {
+        writer.WriteString("type"u8, TypePrefix + problem.Type);
+        writer.WriteString("title"u8, problem.Title);
+        writer.WriteNumber("status"u8, problem.Status);
+        writer.WriteString("detail"u8, detail);
+        if (field is not null)
+        {
+            writer.WriteString("field"u8, field);
+        }
+
+        writer.WriteString("correlationId"u8, correlationId);
     }
 }

@@ -68,6 +68,13 @@ public sealed record ModelVersion
 
     internal static string NameOf(string model, int version) => $"{model}/{version.ToString("D8", CultureInfo.InvariantCulture)}";
 
+    /// <summary>Takes apart what <see cref="NameOf"/> made.</summary>
+    internal static (string Model, int Version) ParseName(string name)
+    {
+        var slash = name.LastIndexOf('/');
+        return (name[..slash], int.Parse(name.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture));
+    }
+
     /// <summary>Where a file of a version lies.</summary>
     internal static ObjectPath FileOf(string tenant, string model, int version, string file)
         => new(Containers.Models, string.Create(CultureInfo.InvariantCulture, $"{tenant}/{model}/{version}/{file}"));

@@ -71,6 +71,7 @@ public sealed record PipelineDefinition
     }
 }
 
+/// <summary>Where training runs.</summary>
 public sealed record ComputeDefinition
 {
     /// <summary>The training cluster; null for the default one.</summary>
@@ -106,6 +107,7 @@ public sealed record GateDefinition
     }
 }
 
+/// <summary>Where a registered model answers.</summary>
 public sealed record DeployDefinition
 {
     /// <summary>Null for the pipeline's own name.</summary>

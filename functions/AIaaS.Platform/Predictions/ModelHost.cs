@@ -12,7 +12,9 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
 {
     // Versions are immutable, so what was once read of them stays true; the bound is against callers who walk through them all.
     private const int Capacity = 10_000;
+    private const int MostBackgrounds = 100;
     private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), ServedModel> _known = new();
+    private readonly ConcurrentDictionary<(string Tenant, string Model, int Version), byte[]?> _backgrounds = new();
 
     /// <summary>Takes a loaded version for one request; completes synchronously where it is at hand.</summary>
     /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
@@ -31,6 +33,36 @@ public sealed class ModelHost(ModelRegistry registry, ModelServer server)
     /// <exception cref="ProblemException">There is no such version, or it cannot be loaded.</exception>
     public async Task WarmUpAsync(string tenant, string model, int version, CancellationToken cancellationToken)
         => (await AcquireAsync(tenant, model, version, cancellationToken)).Dispose();
+
+    /// <summary>Reads the rows that a version's predictions are explained against.</summary>
+    /// <returns>Null where it has none.</returns>
+    public async ValueTask<byte[]?> FindBackgroundAsync(string tenant, string model, int version, CancellationToken cancellationToken)
+    {
+        if (_backgrounds.TryGetValue((tenant, model, version), out var known))
+        {
+            return known;
+        }
+
+        var background = await registry.FindFileAsync(tenant, model, version, BackgroundSample.FileName, cancellationToken);
+        if (_backgrounds.Count >= MostBackgrounds)
+        {
+            _backgrounds.Clear();
+        }
+
+        _backgrounds[(tenant, model, version)] = background;
+        return background;
+    }
+
+    /// <summary>The file of a version that was asked for before; null where it was not.</summary>
+    public ServedModel? Find(string tenant, string model, int version) => _known.GetValueOrDefault((tenant, model, version));
+
+    /// <summary>Whether a version is in memory, by what it counts there, or why it could not be loaded a moment ago.</summary>
+    public (long? Bytes, string? Failure) Inspect(string tenant, string model, int version)
+        => Find(tenant, model, version) is { } reference ? server.Inspect(reference) : default;
+
+    /// <summary>Drops a version from memory; requests that hold it are not disturbed.</summary>
+    /// <returns>False where it was not loaded.</returns>
+    public bool Remove(string tenant, string model, int version) => Find(tenant, model, version) is { } reference && server.Remove(reference);
 
     private async ValueTask<ModelLease> FindAndAcquireAsync(string tenant, string model, int version, CancellationToken cancellationToken)
     {

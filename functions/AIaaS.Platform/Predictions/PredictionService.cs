@@ -1,9 +1,8 @@
 using System.Buffers;
-using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Problems;
 using AIaaS.Serving.Batching;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -14,27 +13,24 @@ namespace AIaaS.Platform.Predictions;
 /// <summary>Answers predictions of endpoints.</summary>
 public sealed partial class PredictionService(
     EndpointDirectory endpoints,
+    ModelRouter router,
     ModelHost models,
     Predictor predictor,
     PredictionAdmission admission,
     ResponseCache responses,
+    InferenceStatistics statistics,
     ServingMetrics metrics,
     ILogger<PredictionService> logger)
 {
-    // Coprime to 100, so that a hundred requests in a row take each position once and shares are met exactly.
-    private const uint Stride = 61;
-
-    // Each endpoint counts its own: a shared counter would deal endpoints that are called in turn always the same positions.
-    private readonly ConcurrentDictionary<(string Tenant, string Endpoint), StrongBox<uint>> _requests = new();
-
     /// <summary>Answers one request.</summary>
     /// <param name="tenant">Whose endpoint.</param>
     /// <param name="endpoint">Its name.</param>
-    /// <param name="body">The whole body: <c>{"rows":[…]}</c> in UTF-8.</param>
+    /// <param name="body">The whole body.</param>
     /// <param name="response">Written to only once all predictions are made.</param>
     /// <param name="requestId">Given back in the answer.</param>
     /// <param name="timeout">What the request has left until its deadline, at which the token ends; null for none.</param>
     /// <param name="cancellationToken">Takes the request out of the queue, or ends the run of the model.</param>
+    /// <param name="format">How the body is written.</param>
     /// <exception cref="ProblemException">There is no such endpoint, no room for the request, it is not acceptable, or the model failed.</exception>
     public async ValueTask<PredictionSummary> PredictAsync(
         string tenant,
@@ -43,14 +39,14 @@ public sealed partial class PredictionService(
         IBufferWriter<byte> response,
         string requestId,
         TimeSpan? timeout,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        RowFormat format = RowFormat.Json)
     {
         using var admitted = admission.Enter(tenant);
         var found = await endpoints.FindAsync(tenant, endpoint, cancellationToken)
             ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{endpoint}'.");
-        var version = found.Traffic.Count == 1 ? found.Traffic[0].Version : Choose(tenant, endpoint, found.Traffic);
-        var policy = found.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse;
-        var context = new PredictionContext(requestId, found.Model, version, policy, Timeout: timeout);
+        var version = router.Choose(tenant, endpoint, found.Traffic);
+        var context = ContextOf(found, version, requestId, timeout, format);
         return found.ResponseCacheSeconds is { } seconds
             ? await PredictOrRepeatAsync(tenant, endpoint, body, response, context, TimeSpan.FromSeconds(seconds), cancellationToken)
             : await PredictAsync(tenant, endpoint, body, response, context, cancellationToken);
@@ -65,7 +61,7 @@ public sealed partial class PredictionService(
         TimeSpan timeToLive,
         CancellationToken cancellationToken)
     {
-        var key = ResponseCache.KeyOf(tenant, context.ModelName, context.ModelVersion, context.UnknownFeatures == UnknownFeaturePolicy.Ignore, body);
+        var key = ResponseCache.KeyOf(tenant, context, body);
         if (responses.TryWrite(key, response, context.RequestId) is { } rows)
         {
             return new PredictionSummary(rows, default, default, default, default) { Repeated = true };
@@ -85,51 +81,55 @@ public sealed partial class PredictionService(
         using var lease = await models.AcquireAsync(tenant, model, version, cancellationToken);
         try
         {
-            return await predictor.PredictAsync(lease, body, response, context, cancellationToken);
+            var summary = await predictor.PredictAsync(lease, body, response, context, cancellationToken);
+            statistics.Succeeded(lease.Reference, summary.Rows, summary.Parse, summary.Run, summary.Write);
+            return summary;
         }
-        catch (PredictionRequestException refusal)
+        catch (Exception e) when (IsRefusal(e))
         {
-            throw new ProblemException(
-                refusal.Error is PredictionError.MalformedRequest ? Problem.MalformedBody : Problem.InvalidValue, refusal.Message)
-            {
-                Field = refusal.Feature,
-            };
-        }
-        catch (PredictionOverloadException overload)
-        {
-            metrics.AddRefusal("model");
-            throw new ProblemException(Problem.TooManyRequests, overload.Message) { RetryAfter = overload.RetryAfter };
-        }
-        catch (ModelBrokenException broken)
-        {
-            metrics.AddRefusal("circuit");
-            throw new ProblemException(
-                Problem.Unavailable, $"The model '{model}' version {version} failed on most of its latest requests and rests for a while. Try again, or deploy another version.")
-            {
-                RetryAfter = broken.RetryAfter,
-            };
-        }
-        catch (PredictionFailedException failure)
-        {
-            LogFailed(failure, tenant, endpoint, model, version);
-            throw new ProblemException(Problem.Internal, $"The model '{model}' version {version} failed on these rows. Try others, or deploy another version.");
+            throw RefusalOf(e, tenant, endpoint, context);
         }
     }
 
-    private int Choose(string tenant, string endpoint, IReadOnlyList<TrafficShare> traffic)
-    {
-        var requests = _requests.GetOrAdd((tenant, endpoint), static _ => new StrongBox<uint>());
-        var position = (int)(Interlocked.Increment(ref requests.Value) * (ulong)Stride % 100);
-        foreach (var share in traffic)
+    private static PredictionContext ContextOf(Endpoint endpoint, int version, string requestId, TimeSpan? timeout, RowFormat format)
+        => new(requestId, endpoint.Model, version)
         {
-            position -= share.Percent;
-            if (position < 0)
-            {
-                return share.Version;
-            }
-        }
+            UnknownFeatures = endpoint.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse,
+            NonFinite = endpoint.NonFinite is NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+            Format = format,
+            Timeout = timeout,
+        };
 
-        return traffic[^1].Version;
+    private static bool IsRefusal(Exception exception)
+        => exception is PredictionRequestException or PredictionOverloadException or ModelBrokenException or PredictionFailedException;
+
+    private ProblemException RefusalOf(Exception exception, string tenant, string endpoint, in PredictionContext context)
+    {
+        var (model, version) = (context.ModelName, context.ModelVersion);
+        switch (exception)
+        {
+            case PredictionRequestException refusal:
+                var problem = refusal.Error switch
+                {
+                    PredictionError.MalformedRequest => Problem.MalformedBody,
+                    PredictionError.WrongForm => Problem.UnsupportedMediaType,
+                    _ => Problem.InvalidValue,
+                };
+                return new ProblemException(problem, refusal.Message) { Field = refusal.Feature };
+            case PredictionOverloadException overload:
+                metrics.AddRefusal("model");
+                return new ProblemException(Problem.TooManyRequests, overload.Message) { RetryAfter = overload.RetryAfter };
+            case ModelBrokenException broken:
+                metrics.AddRefusal("circuit");
+                return new ProblemException(
+                    Problem.Unavailable, $"The model '{model}' version {version} failed on most of its latest requests and rests for a while. Try again, or deploy another version.")
+                {
+                    RetryAfter = broken.RetryAfter,
+                };
+            default:
+                LogFailed(exception, tenant, endpoint, model, version);
+                return new ProblemException(Problem.Internal, $"The model '{model}' version {version} failed on these rows. Try others, or deploy another version.");
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The model {Model} version {Version} failed behind the endpoint {Tenant}/{Endpoint}.")]

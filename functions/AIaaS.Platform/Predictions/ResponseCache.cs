@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using AIaaS.Serving.Predictions;
 
 namespace AIaaS.Platform.Predictions;
 
@@ -34,7 +35,7 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
         }
     }
 
-    internal static Key KeyOf(string tenant, string model, int version, bool ignoresUnknown, in ReadOnlySequence<byte> body)
+    internal static Key KeyOf(string tenant, in PredictionContext context, in ReadOnlySequence<byte> body)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         if (body.IsSingleSegment)
@@ -53,7 +54,8 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
         }
 
         var parts = MemoryMarshal.Cast<byte, UInt128>(hash);
-        return new Key(tenant, model, version, ignoresUnknown, parts[0], parts[1]);
+        return new Key(
+            tenant, context.ModelName, context.ModelVersion, (context.UnknownFeatures, context.NonFinite, context.Format), parts[0], parts[1]);
     }
 
     /// <summary>Writes a kept answer under the new request's id.</summary>
@@ -128,7 +130,8 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
         _bytes -= node.Value.Rest.Length + EntryBytes;
     }
 
-    internal readonly record struct Key(string Tenant, string Model, int Version, bool IgnoresUnknown, UInt128 Hash, UInt128 MoreOfHash);
+    internal readonly record struct Key(
+        string Tenant, string Model, int Version, (UnknownFeaturePolicy, NonFinitePolicy, RowFormat) Reading, UInt128 Hash, UInt128 MoreOfHash);
 
     private sealed record Entry(Key Key, byte[] Rest, int Rows, DateTimeOffset Expires);
 }

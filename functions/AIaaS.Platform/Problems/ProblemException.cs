@@ -29,6 +29,7 @@ public sealed record Problem(int Status, string Type, string Title)
     public static Problem TooLarge { get; } = new(413, "too-large", "The request body is too large");
     public static Problem UnsupportedMediaType { get; } = new(415, "unsupported-media-type", "The content type is not supported");
     public static Problem UnusableData { get; } = new(422, "unusable-data", "The data cannot be used");
+    public static Problem UnusableModel { get; } = new(422, "unusable-model", "The model cannot be served");
     public static Problem IdempotencyKeyReused { get; } = new(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request");
     public static Problem TooManyRequests { get; } = new(429, "too-many-requests", "Too many requests");
     public static Problem Internal { get; } = new(500, "internal", "Something went wrong on our side");

@@ -178,6 +178,8 @@ public sealed partial class PipelineStages(
             var result = await ReadJsonAsync<JobResult>(outputs with { Name = outputs.Name + JobResult.FileName }, token);
             var files = ModelFiles.Select(file => result.Artifacts.SingleOrDefault(artifact => artifact.Path == file)
                 ?? throw new InvalidDataException($"The training job's result lists no {file}.")).ToList();
+            // Predictions of a model without one cannot be explained; it serves all the same.
+            files.AddRange(result.Artifacts.Where(artifact => artifact.Path == BackgroundSample.FileName));
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             await registry.RegisterAsync(
                 reference.Tenant,

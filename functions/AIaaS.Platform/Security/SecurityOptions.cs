@@ -11,6 +11,9 @@ public sealed record SecurityOptions
     /// <summary>Whether a key may come as <c>Authorization: Bearer</c>; under Azure that header belongs to Entra ID.</summary>
     public bool AcceptBearerKeys { get; init; }
 
+    /// <summary>Whether webhooks may go to this machine and its network, and by plain HTTP.</summary>
+    public bool AllowLocalWebhooks { get; init; }
+
     /// <summary>Whether the platform in front of us sets <c>X-MS-CLIENT-PRINCIPAL</c> and removes what callers put there.</summary>
     public bool TrustClientPrincipal { get; init; }
 
@@ -33,6 +36,7 @@ public sealed record SecurityOptions
         {
             BootstrapKeyHashes = string.IsNullOrEmpty(bootstrap) ? [] : [bootstrap],
             AcceptBearerKeys = local,
+            AllowLocalWebhooks = local,
             TrustClientPrincipal = !local && string.Equals(configuration["WEBSITE_AUTH_ENABLED"], "true", StringComparison.OrdinalIgnoreCase),
             TenantClaim = configuration["AIaaS:TenantClaim"] is { Length: > 0 } claim ? claim : null,
         };

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
 using AIaaS.Serving.Batching;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
 using Microsoft.ML.OnnxRuntime;
@@ -27,6 +28,7 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
     private readonly byte[]? _weights;
+    private InferencePlan? _inference;
     private int _holders = 1;
 
     private LoadedModel(
@@ -58,6 +60,9 @@ internal sealed class LoadedModel : IDisposable
     public ModelSignature Signature { get; }
 
     public InferenceSession Session { get; }
+
+    /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
+    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
 
     public ModelOrigin Origin { get; }
 
@@ -113,20 +118,21 @@ internal sealed class LoadedModel : IDisposable
     private static LoadedModel Create(
         ModelReference reference, ModelSignature signature, byte[] file, ModelOrigin origin, ModelEnvironment environment, CancellationToken cancellationToken)
     {
+        var usesExtensions = origin == ModelOrigin.Optimized ? OnnxFile.MayUseExtensions(file) : ReadOnnx(reference, file).UsesExtensions;
         OnnxRuntimeTelemetry.CreateEnvironment();
         var unfinished = origin == ModelOrigin.Optimized ? null : environment.DiskCache?.TryBeginOptimized(reference.Sha256);
-        var sessionOptions = CreateSessionOptions(file.Length, origin, unfinished);
+        var sessionOptions = CreateSessionOptions(file.Length, origin, unfinished, usesExtensions);
         InferenceSession? session = null;
         LoadedModel? model = null;
         try
         {
-            session = CreateSession(file, ref sessionOptions, unfinished, cancellationToken);
+            session = CreateSession(file, ref sessionOptions, unfinished, usesExtensions, cancellationToken);
             if (unfinished is not null)
                 environment.DiskCache!.AddOptimized(reference.Sha256, SettingsKey, unfinished);
             // A signature without features is of a model that takes tensors only.
-            var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session);
+            var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session, cancellationToken);
             model = new(reference, signature, plan, session, sessionOptions, file, origin, environment);
-            model.WarmUp();
+            model.WarmUp(cancellationToken);
             return model;
         }
         catch (Exception e)
@@ -150,7 +156,7 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    private static InferenceSession CreateSession(byte[] file, ref SessionOptions options, string? unfinished, CancellationToken cancellationToken)
+    private static InferenceSession CreateSession(byte[] file, ref SessionOptions options, string? unfinished, bool usesExtensions, CancellationToken cancellationToken)
     {
         try
         {
@@ -160,7 +166,7 @@ internal sealed class LoadedModel : IDisposable
         {
             // Perhaps only writing the optimized graph failed, for instance on a full disk.
             options.Dispose();
-            options = CreateSessionOptions(file.Length, ModelOrigin.Store, unfinished: null);
+            options = CreateSessionOptions(file.Length, ModelOrigin.Store, unfinished: null, usesExtensions);
             return Load(options);
         }
 
@@ -279,11 +285,23 @@ internal sealed class LoadedModel : IDisposable
         _sessionOptions.Dispose();
     }
 
+    private static OnnxFile ReadOnnx(ModelReference reference, byte[] file)
+    {
+        try
+        {
+            return OnnxFile.Read(file);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelLoadException(reference, e.Message, e);
+        }
+    }
+
     private static long Cost(long fileLength) => (2 * fileLength) + FixedBytes;
 
     private static bool IsSmall(long fileLength) => fileLength < SmallModelBytes;
 
-    private static SessionOptions CreateSessionOptions(long fileLength, ModelOrigin origin, string? unfinished)
+    private static SessionOptions CreateSessionOptions(long fileLength, ModelOrigin origin, string? unfinished, bool usesExtensions)
     {
         var options = new SessionOptions
         {
@@ -293,6 +311,8 @@ internal sealed class LoadedModel : IDisposable
             IntraOpNumThreads = IsSmall(fileLength) ? 1 : 0,
         };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        if (usesExtensions)
+            options.RegisterOrtExtensions();
         if (origin == ModelOrigin.Optimized)
         {
             options.AddSessionConfigEntry("session.load_model_format", "ORT");
@@ -333,7 +353,7 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>Runs the model a few times: the first run makes what later ones reuse, and the others tell what a run takes.</summary>
-    private void WarmUp()
+    private void WarmUp(CancellationToken cancellationToken)
     {
         if (_workspaces is null)
             return;
@@ -342,11 +362,11 @@ internal sealed class LoadedModel : IDisposable
         {
             workspace.Rows.Clear();
             workspace.Rows.AddExample();
-            workspace.Run(0, 1, CancellationToken.None);
+            workspace.Run(0, 1, cancellationToken);
             for (var i = 0; i < MeasuredRuns; i++)
             {
                 var started = _environment.TimeProvider.GetTimestamp();
-                workspace.Run(0, 1, CancellationToken.None);
+                workspace.Run(0, 1, cancellationToken);
                 Queue.Cost.Record(1, _environment.TimeProvider.GetTimestamp() - started);
             }
         }

@@ -79,6 +79,13 @@ public sealed class ModelServer(
         return removed is not null;
     }
 
+    /// <summary>What a model counts in memory, or why it could not be loaded a moment ago; neither where it is not loaded.</summary>
+    public (long? Bytes, string? Failure) Inspect(ModelReference reference)
+    {
+        lock (_lock)
+            return _entries.TryGetValue(reference, out var entry) ? (entry.Model?.Bytes, IsExpired(entry) ? null : entry.Failure?.Reason) : default;
+    }
+
     /// <summary>Drops the models used least recently until half of what they count is free, for when memory is short.</summary>
     public void Shrink() => Evict(Interlocked.Read(ref _bytes) / 2, keep: null);
 

@@ -21,6 +21,7 @@ internal abstract class InputColumn(FeaturePlan plan)
 
     public static InputColumn Create(FeaturePlan plan, Utf8Arena texts) => plan.ElementType switch
     {
+        _ when plan.Feature.Kind == ColumnKind.Image => new ImageColumn(plan),
         TensorElementType.Float => new FloatingColumn<float>(plan),
         TensorElementType.Double => new FloatingColumn<double>(plan),
         TensorElementType.Int32 => new IntegerColumn<int>(plan),
@@ -48,6 +49,9 @@ internal abstract class InputColumn(FeaturePlan plan)
 
     /// <summary>Copies the first rows of another column of the same feature.</summary>
     public abstract void Append(InputColumn source, int rows, int row);
+
+    /// <summary>Copies one row of another column of the same feature.</summary>
+    public abstract void Copy(InputColumn source, int from, int row);
 
     /// <summary>Makes a tensor of some of the rows.</summary>
     public abstract OrtValue CreateValue(int first, int rows);
@@ -105,6 +109,8 @@ internal abstract class PinnedColumn<T>(FeaturePlan plan) : InputColumn(plan)
         Values.CopyTo(larger, 0);
         Values = larger;
     }
+
+    public override void Copy(InputColumn source, int from, int row) => Values[row] = ((PinnedColumn<T>)source).Values[from];
 
     public override void Append(InputColumn source, int rows, int row) => ((PinnedColumn<T>)source).Values.AsSpan(0, rows).CopyTo(Values.AsSpan(row));
 
@@ -338,6 +344,12 @@ internal sealed class TextColumn : InputColumn
         _ranges[row] = Feature.Categories is { Count: > 0 } categories
             ? _texts.Add(Encoding.UTF8.GetBytes(second ? categories[^1] : categories[0]))
             : _texts.Add(second ? "second one"u8 : "first"u8);
+
+    public override void Copy(InputColumn source, int from, int row)
+    {
+        var texts = (TextColumn)source;
+        _ranges[row] = _texts.Add(texts._texts.Slice(texts._ranges[from]));
+    }
 
     public override void Append(InputColumn source, int rows, int row)
     {

@@ -4,15 +4,19 @@ using System.Text.Json;
 
 namespace AIaaS.Serving.Predictions;
 
-/// <summary>Reads the body <c>{"rows":[…]}</c> into columns; a row is an object by feature name, or an array in feature order.</summary>
+/// <summary>
+/// Reads the body <c>{"rows":[…]}</c> into columns. A row is an object by feature name, or an array: in the order of <c>columns</c>
+/// where the body names them before the rows, else in that of the features.
+/// </summary>
 internal static class JsonRowReader
 {
     private const int LongestCopy = 4 << 20;
 
     private const string Form = "Send {\"rows\":[{\"feature\":value, …}, …]}.";
+    private const int MostColumns = 1 << 16;
 
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
-    public static void Read(in ReadOnlySequence<byte> body, PredictionPlan plan, RowBuffer rows, UnknownFeaturePolicy unknown, int maxRows)
+    public static void Read(in ReadOnlySequence<byte> body, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
         rows.Clear();
         // The reader takes longer over a text in pieces than copying them together does.
@@ -20,7 +24,7 @@ internal static class JsonRowReader
         try
         {
             var reader = whole is null ? new Utf8JsonReader(WithoutByteOrderMark(body)) : new Utf8JsonReader(WithoutByteOrderMark(Join(body, whole)));
-            ReadBody(ref reader, plan, rows, unknown, maxRows);
+            ReadBody(ref reader, plan, rows, context);
         }
         catch (JsonException e)
         {
@@ -49,23 +53,44 @@ internal static class JsonRowReader
         return start.SequenceEqual(Encoding.UTF8.Preamble) ? body.Slice(start.Length) : body;
     }
 
-    private static void ReadBody(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, UnknownFeaturePolicy unknown, int maxRows)
+    private static void ReadBody(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
             throw Malformed($"The body is not an object. {Form}");
         var found = false;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        int[]? rented = null;
+        var named = -1;
+        try
         {
-            if (!NameIs(ref reader, "rows"u8))
-                throw Malformed($"The body has the unknown property '{Excerpt.Of(Name(ref reader))}'. {Form}");
-            if (found)
-                throw Malformed("The body has 'rows' twice.");
-            found = true;
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.StartArray)
-                throw Malformed($"'rows' is not an array. {Form}");
-            ReadRows(ref reader, plan, rows, unknown, maxRows);
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (NameIs(ref reader, "rows"u8))
+                {
+                    if (found)
+                        throw Malformed("The body has 'rows' twice.");
+                    found = true;
+                    reader.Read();
+                    if (reader.TokenType != JsonTokenType.StartArray)
+                        throw Malformed($"'rows' is not an array. {Form}");
+                    ReadRows(ref reader, plan, rows, named < 0 ? null : rented.AsSpan(0, named), named >= 0, context);
+                }
+                else if (NameIs(ref reader, "columns"u8))
+                {
+                    if (named >= 0 || found)
+                        throw Malformed(named >= 0 ? "The body has 'columns' twice." : "The body has 'columns' after 'rows'; give it before.");
+                    (rented, named) = ReadColumns(ref reader, plan, context.UnknownFeatures);
+                }
+                else
+                {
+                    throw Malformed($"The body has the unknown property '{Excerpt.Of(Name(ref reader))}'. {Form}");
+                }
+            }
+        }
+        finally
+        {
+            if (rented is not null)
+                ArrayPool<int>.Shared.Return(rented);
         }
 
         if (!found)
@@ -74,20 +99,72 @@ internal static class JsonRowReader
         reader.Read();
     }
 
-    private static void ReadRows(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, UnknownFeaturePolicy unknown, int maxRows)
+    /// <returns>A rented array with the feature of each column, -1 for one to skip, and the number of columns.</returns>
+    private static (int[] Features, int Count) ReadColumns(ref Utf8JsonReader reader, PredictionPlan plan, UnknownFeaturePolicy unknown)
+    {
+        const string ColumnsForm = "'columns' is not an array of feature names.";
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw Malformed(ColumnsForm);
+        var features = ArrayPool<int>.Shared.Rent(Math.Max(16, plan.Features.Length));
+        var given = new bool[plan.Features.Length];
+        var count = 0;
+        try
+        {
+            for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; count++)
+            {
+                if (reader.TokenType != JsonTokenType.String)
+                    throw Malformed(ColumnsForm);
+                if (count == features.Length)
+                {
+                    if (count >= MostColumns)
+                        throw Malformed($"There are more than {MostColumns} columns.");
+                    var larger = ArrayPool<int>.Shared.Rent(2 * count);
+                    features.AsSpan().CopyTo(larger);
+                    ArrayPool<int>.Shared.Return(features);
+                    features = larger;
+                }
+
+                var feature = FindFeature(ref reader, plan);
+                if (feature < 0 && unknown == UnknownFeaturePolicy.Refuse)
+                    throw UnknownFeature(ref reader, plan, row: null);
+                if (feature >= 0)
+                {
+                    if (given[feature])
+                        throw new PredictionRequestException(PredictionError.DuplicateFeature, row: null, plan.Features[feature].Feature.Name, "it is given twice.");
+                    given[feature] = true;
+                }
+
+                features[count] = feature;
+            }
+
+            return (features, count);
+        }
+        catch
+        {
+            ArrayPool<int>.Shared.Return(features);
+            throw;
+        }
+    }
+
+    private static void ReadRows(
+        ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, bool hasColumns, in PredictionContext context)
     {
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (rows.Rows == maxRows)
-                throw new PredictionRequestException(PredictionError.TooManyRows, $"A request may have {maxRows} rows at most; send more in several requests.");
+            if (rows.Rows == context.MaxRows)
+                throw new PredictionRequestException(PredictionError.TooManyRows, $"A request may have {context.MaxRows} rows at most; send more in several requests.");
             rows.BeginRow();
             switch (reader.TokenType)
             {
                 case JsonTokenType.StartObject:
-                    ReadObject(ref reader, plan, rows, unknown);
+                    ReadObject(ref reader, plan, rows, context);
+                    break;
+                case JsonTokenType.StartArray when hasColumns:
+                    ReadArray(ref reader, rows, columns, context);
                     break;
                 case JsonTokenType.StartArray:
-                    ReadArray(ref reader, rows);
+                    ReadArray(ref reader, rows, context);
                     break;
                 default:
                     throw Malformed($"rows[{rows.Rows}] is neither an object nor an array. {Form}");
@@ -97,7 +174,7 @@ internal static class JsonRowReader
         }
     }
 
-    private static void ReadObject(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, UnknownFeaturePolicy unknown)
+    private static void ReadObject(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
         var columns = rows.Columns;
         var expected = 0;
@@ -109,7 +186,7 @@ internal static class JsonRowReader
                 : FindFeature(ref reader, plan);
             if (feature < 0)
             {
-                if (unknown == UnknownFeaturePolicy.Refuse)
+                if (context.UnknownFeatures == UnknownFeaturePolicy.Refuse)
                     throw UnknownFeature(ref reader, plan, rows.Rows);
                 reader.Skip();
                 continue;
@@ -118,12 +195,64 @@ internal static class JsonRowReader
             if (!rows.TryGive(feature))
                 throw new PredictionRequestException(PredictionError.DuplicateFeature, rows.Rows, plan.Features[feature].Feature.Name, "it is given twice.");
             reader.Read();
-            columns[feature].Read(ref reader, rows.Rows);
+            ReadValue(ref reader, columns[feature], rows.Rows, context);
             expected = feature + 1;
         }
     }
 
-    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows)
+    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows, ReadOnlySpan<int> columns, in PredictionContext context)
+    {
+        var column = 0;
+        for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; column++)
+        {
+            if (column == columns.Length)
+                throw Malformed($"rows[{rows.Rows}] has more values than the {columns.Length} columns.");
+            if (columns[column] is >= 0 and var feature)
+            {
+                rows.TryGive(feature);
+                ReadValue(ref reader, rows.Columns[feature], rows.Rows, context);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        if (column < columns.Length)
+            throw Malformed($"rows[{rows.Rows}] has {column} values for {columns.Length} columns; give null where one is missing.");
+    }
+
+    private static void ReadValue(ref Utf8JsonReader reader, InputColumn column, int row, in PredictionContext context)
+    {
+        if (reader.TokenType == JsonTokenType.String && column.Plan.TakesNumbers && IsNonFinite(ref reader))
+        {
+            if (context.NonFinite == NonFinitePolicy.Refuse)
+            {
+                throw new PredictionRequestException(
+                    PredictionError.NonFinite, row, column.Plan.Feature.Name, "NaN and infinity are not accepted here; give null where the value is missing.");
+            }
+
+            column.SetMissing(row);
+            return;
+        }
+
+        column.Read(ref reader, row);
+    }
+
+    /// <summary>JSON has no such numbers; these are the strings that writers of JSON and CSV give for them.</summary>
+    private static bool IsNonFinite(ref Utf8JsonReader reader)
+    {
+        if (JsonTokens.LengthOf(ref reader) > 9)
+            return false;
+        var text = JsonTokens.TextOf(ref reader).AsSpan();
+        if (text is ['+' or '-', ..])
+            text = text[1..];
+        return text.Equals("nan", StringComparison.OrdinalIgnoreCase)
+            || text.Equals("inf", StringComparison.OrdinalIgnoreCase)
+            || text.Equals("infinity", StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows, in PredictionContext context)
     {
         var columns = rows.Columns;
         var feature = 0;
@@ -132,7 +261,7 @@ internal static class JsonRowReader
             if (feature == columns.Length)
                 throw Malformed($"rows[{rows.Rows}] has more values than the model's {columns.Length} features; as an array, a row has one value for each in their order.");
             rows.TryGive(feature);
-            columns[feature].Read(ref reader, rows.Rows);
+            ReadValue(ref reader, columns[feature], rows.Rows, context);
         }
 
         if (feature < columns.Length)
@@ -164,7 +293,7 @@ internal static class JsonRowReader
         }
     }
 
-    private static PredictionRequestException UnknownFeature(ref Utf8JsonReader reader, PredictionPlan plan, int row)
+    private static PredictionRequestException UnknownFeature(ref Utf8JsonReader reader, PredictionPlan plan, int? row)
     {
         var name = Name(ref reader);
         if (name == plan.Signature.Target?.Name)

@@ -10,6 +10,32 @@ public enum UnknownFeaturePolicy
     Ignore,
 }
 
+/// <summary>What to do with NaN and infinity where a number is wanted, given as the strings <c>NaN</c>, <c>Infinity</c>, <c>-inf</c> and the like.</summary>
+public enum NonFinitePolicy
+{
+    /// <summary>Refuse the request.</summary>
+    Refuse,
+
+    /// <summary>Take them as missing.</summary>
+    Missing,
+}
+
+/// <summary>How the rows of a request are written.</summary>
+public enum RowFormat
+{
+    /// <summary><c>{"rows":[…]}</c>.</summary>
+    Json,
+
+    /// <summary>Values with commas between them, after a row of names (RFC 4180).</summary>
+    Csv,
+
+    /// <summary>The body is the value of the model's one text feature.</summary>
+    Text,
+
+    /// <summary>The body is a JPEG or PNG file, the value of the model's one image feature.</summary>
+    Image,
+}
+
 /// <summary>One prediction request, apart from its body.</summary>
 /// <param name="RequestId">Given back as <c>requestId</c>.</param>
 /// <param name="ModelName">Given back as <c>model.name</c>.</param>
@@ -17,13 +43,17 @@ public enum UnknownFeaturePolicy
 /// <param name="UnknownFeatures">The endpoint's setting.</param>
 /// <param name="MaxRows">Most rows of one request.</param>
 /// <param name="Timeout">What the request has left until its deadline, which its cancellation token ends; null for none.</param>
+/// <param name="NonFinite">The endpoint's setting.</param>
+/// <param name="Format">How the body is written.</param>
 public readonly record struct PredictionContext(
     string RequestId,
     string ModelName,
     int ModelVersion,
     UnknownFeaturePolicy UnknownFeatures = UnknownFeaturePolicy.Refuse,
     int MaxRows = 10_000,
-    TimeSpan? Timeout = null);
+    TimeSpan? Timeout = null,
+    NonFinitePolicy NonFinite = NonFinitePolicy.Refuse,
+    RowFormat Format = RowFormat.Json);
 
 /// <summary>What one prediction took.</summary>
 /// <param name="Rows">Rows predicted.</param>

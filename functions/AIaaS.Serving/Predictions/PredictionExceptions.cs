@@ -21,6 +21,15 @@ public enum PredictionError
     /// <summary>A number that the model's element type cannot hold.</summary>
     OutOfRange,
 
+    /// <summary>NaN or infinity, which the endpoint does not take.</summary>
+    NonFinite,
+
+    /// <summary>The model has no feature, or several, that such a body could be the value of.</summary>
+    WrongForm,
+
+    /// <summary>An image that is not one, or is too large.</summary>
+    BadImage,
+
     /// <summary>More rows than one request may have.</summary>
     TooManyRows,
 
@@ -36,8 +45,12 @@ public sealed class PredictionRequestException : Exception
     public PredictionRequestException(PredictionError error, string detail)
         : base(detail) => Error = error;
 
-    public PredictionRequestException(PredictionError error, int row, string feature, string detail)
-        : base($"rows[{row}], feature '{Excerpt.Of(feature)}': {detail}") =>
+    /// <param name="error">The kind of mistake.</param>
+    /// <param name="row">Index of the row; null where it is in all of them.</param>
+    /// <param name="feature">Name of the feature.</param>
+    /// <param name="detail">What is wrong and what to send instead.</param>
+    public PredictionRequestException(PredictionError error, int? row, string feature, string detail)
+        : base($"{(row is null ? "columns" : $"rows[{row}]")}, feature '{Excerpt.Of(feature)}': {detail}") =>
         (Error, Row, Feature) = (error, row, feature);
 
     public PredictionError Error { get; }

@@ -52,7 +52,7 @@ internal sealed class PredictionPlan
     public int FindClass(ReadOnlySpan<byte> utf8Text) => _classesByText.TryGetValue(utf8Text, out var index) ? index : -1;
 
     /// <exception cref="ModelLoadException">The signature is not true of the graph, or asks for what is not served.</exception>
-    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session)
+    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session, CancellationToken cancellationToken)
     {
         var singleRows = signature.Inputs.All(HasOneRow);
         var features = signature.Inputs.Select(f => FeatureOf(f)).ToArray();
@@ -71,11 +71,21 @@ internal sealed class PredictionPlan
         {
             if (output.Output.Role == OutputRole.Probabilities && output.Width != classes.Length)
                 throw Refusal($"its output '{output.Output.Name}' gives {output.Width} probabilities for {classes.Length} classes.");
-            if (output.Output.Role is OutputRole.Label or OutputRole.Value && output.Width != 1)
+            if (output.Output.Role is not (OutputRole.Probabilities or OutputRole.Items or OutputRole.Scores or OutputRole.Other) && output.Width != 1)
                 throw Refusal($"its output '{output.Output.Name}' gives {output.Width} values for each row instead of one.");
         }
 
+        RequirePair(OutputRole.Lower, OutputRole.Upper);
+        RequirePair(OutputRole.Upper, OutputRole.Lower);
+        RequirePair(OutputRole.Scores, OutputRole.Items);
+
         return new(signature, features, outputs, classes, singleRows, apart);
+
+        void RequirePair(OutputRole role, OutputRole other)
+        {
+            if (outputs.FirstOrDefault(o => o.Output.Role == role) is { } one && outputs.All(o => o.Output.Role != other || o.Width != one.Width))
+                throw Refusal($"its output '{one.Output.Name}' is {role}, and needs an output {other} with as many values.");
+        }
 
         ModelLoadException Refusal(string reason) => new(reference, reason);
 
@@ -92,6 +102,8 @@ internal sealed class PredictionPlan
             var type = ElementTypeOf(feature.Type);
             if (!input.IsTensor || input.ElementDataType != type)
                 throw Refusal($"its graph takes '{feature.Input}' as {Describe(input)}, its signature gives it as {feature.Type}.");
+            if (feature.Kind == ColumnKind.Image && (type != TensorElementType.UInt8 || !singleRows))
+                throw Refusal($"its feature '{feature.Name}' is an image; the graph then takes one image as the bytes of its file (Uint8 of the shape [bytes]), and all other features in the shape [1].");
             if (!singleRows && input.Dimensions is not ([-1] or [-1, 1 or -1]))
                 throw Refusal($"its graph takes '{feature.Input}' in the shape [{string.Join(", ", input.Dimensions)}]; a feature has the shape [rows, 1].");
             return new(feature, type, input.Dimensions.Length);
@@ -108,7 +120,8 @@ internal sealed class PredictionPlan
         }
 
         bool HasOneRow(ModelFeature feature) =>
-            session.InputMetadata.TryGetValue(feature.Input, out var input) && input.IsTensor && input.Dimensions is [1] or [1, 1];
+            session.InputMetadata.TryGetValue(feature.Input, out var input) && input.IsTensor
+            && (feature.Kind == ColumnKind.Image ? input.Dimensions is [-1] : input.Dimensions is [1] or [1, 1]);
 
         // Graphs seldom declare all dimensions of their outputs; running rows shows them, and whether the rows stay apart.
         (OutputPlan[] Outputs, bool Apart) Measure(OutputPlan[] outputs)
@@ -137,7 +150,7 @@ internal sealed class PredictionPlan
                 using var together = Run(rows);
                 return outputs.Select((output, i) => RowComparison.FirstRowsAreEqual(alone[i], together[i], output)).All(equal => equal);
             }
-            catch (OnnxRuntimeException)
+            catch (OnnxRuntimeException) when (!cancellationToken.IsCancellationRequested)
             {
                 // The rows are made up, and a model may well fail on them.
                 return false;
@@ -147,6 +160,7 @@ internal sealed class PredictionPlan
         IDisposableReadOnlyCollection<OrtValue> Run(RowBuffer rows)
         {
             using var runOptions = new RunOptions();
+            using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, runOptions);
             var inputs = rows.CreateValues(0, rows.Rows);
             try
             {
@@ -199,6 +213,9 @@ internal sealed class PredictionPlan
 internal sealed record FeaturePlan(ModelFeature Feature, TensorElementType ElementType, int Rank)
 {
     public byte[] Utf8Name { get; } = Encoding.UTF8.GetBytes(Feature.Name);
+
+    /// <summary>Whether its values are numbers that may be missing.</summary>
+    public bool TakesNumbers { get; } = ElementType is TensorElementType.Float or TensorElementType.Double && Feature.Kind is not (ColumnKind.Boolean or ColumnKind.Datetime);
 
     public long[] ShapeOf(int rows) => Rank == 1 ? [rows] : [rows, 1];
 }

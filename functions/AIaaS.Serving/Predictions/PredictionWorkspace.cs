@@ -49,8 +49,8 @@ internal sealed class PredictionWorkspace : IDisposable
     public bool IsReusable => !_isBroken && Bytes <= MaxKeptBytes;
 
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
-    public void Parse(in ReadOnlySequence<byte> body, UnknownFeaturePolicy unknown, int maxRows) =>
-        JsonRowReader.Read(body, Plan, Rows, unknown, maxRows);
+    public void Parse(in ReadOnlySequence<byte> body, in PredictionContext context) =>
+        RowReader.Read(body, Plan, Rows, context);
 
     /// <summary>Runs the model on some of the rows, the first ones first.</summary>
     /// <exception cref="PredictionFailedException">The model failed.</exception>
@@ -106,6 +106,8 @@ internal sealed class PredictionWorkspace : IDisposable
         {
             _isBroken = true;
             cancellationToken.ThrowIfCancellationRequested();
+            if (Rows.HasImages && e.Message.Contains("DecodeImage", StringComparison.Ordinal))
+                throw new PredictionRequestException(PredictionError.BadImage, $"The image of rows[{first}] cannot be decoded; it is damaged.");
             throw new PredictionFailedException(e.Message, e);
         }
 
@@ -120,7 +122,7 @@ internal sealed class PredictionWorkspace : IDisposable
     private void Bind(int first, int count)
     {
         var wanted = (first, count, Rows.Rows, Rows.Generation);
-        if (_bound == wanted)
+        if (_bound == wanted && !Rows.HasImages)
         {
             for (var i = 0; i < _inputValues.Length; i++)
                 Rows.Columns[i].Fill(_inputValues[i], first, count);

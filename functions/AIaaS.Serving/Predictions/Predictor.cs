@@ -54,7 +54,7 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
             model.Queue.ThrowIfFull(context.Timeout);
             workspace = model.RentWorkspace();
             var started = timeProvider.GetTimestamp();
-            workspace.Parse(body, context.UnknownFeatures, context.MaxRows);
+            workspace.Parse(body, context);
             var parsed = timeProvider.GetTimestamp();
             if (!TryRunNow(model, workspace, cancellationToken))
             {

@@ -10,6 +10,7 @@ internal sealed class RowBuffer
 
     private readonly Utf8Arena _texts = new();
     private readonly int[] _lastGiven;
+    private readonly ImageColumn[] _images;
     private readonly int _rowBytes;
     private int _given;
     private int _capacity;
@@ -17,6 +18,7 @@ internal sealed class RowBuffer
     public RowBuffer(IEnumerable<FeaturePlan> features)
     {
         Columns = [.. features.Select(f => InputColumn.Create(f, _texts))];
+        _images = [.. Columns.OfType<ImageColumn>()];
         _lastGiven = new int[Columns.Length];
         _rowBytes = Columns.Sum(c => c.ElementBytes);
     }
@@ -30,7 +32,10 @@ internal sealed class RowBuffer
     public int Generation { get; private set; }
 
     /// <summary>Memory held, in bytes.</summary>
-    public long Bytes => ((long)_capacity * _rowBytes) + _texts.Capacity;
+    public long Bytes => ((long)_capacity * _rowBytes) + _texts.Capacity + _images.Sum(i => i.HeldBytes);
+
+    /// <summary>Whether tensors have to be made anew for each request, since images lie where they were read.</summary>
+    public bool HasImages => _images.Length > 0;
 
     public void Clear()
     {
@@ -96,6 +101,22 @@ internal sealed class RowBuffer
         for (var i = 0; i < Columns.Length; i++)
             Columns[i].Append(source.Columns[i], source.Rows, Rows);
         Rows += source.Rows;
+    }
+
+    /// <summary>Adds a row of which some features are one row's, and the others another's.</summary>
+    /// <param name="ours">A row of a buffer for the same model.</param>
+    /// <param name="others">Another one.</param>
+    /// <param name="isOurs">For each feature.</param>
+    public void AddMixed((RowBuffer Rows, int Row) ours, (RowBuffer Rows, int Row) others, ReadOnlySpan<bool> isOurs)
+    {
+        BeginRow();
+        for (var i = 0; i < Columns.Length; i++)
+        {
+            var (rows, row) = isOurs[i] ? ours : others;
+            Columns[i].Copy(rows.Columns[i], row, Rows);
+        }
+
+        Rows++;
     }
 
     /// <summary>Makes tensors over some rows; to be disposed, and made anew when <see cref="Generation"/> has changed.</summary>

@@ -1,4 +1,5 @@
 using AIaaS.Functions.Hosts.Azure.Messaging;
+using AIaaS.Functions.Predictions;
 using AIaaS.Functions.Runs;
 using AIaaS.Platform.Documents;
 using AIaaS.Platform.Messaging;
@@ -28,7 +29,7 @@ public sealed class FileQueuePumpTests : IAsyncLifetime
         _queue = new FileMessageQueue(new FileMessageQueueOptions { Root = _folder["queues"], FlushToDisk = false }, TimeProvider.System);
         var runs = new RunService(new Catalog(_store, TimeProvider.System), _queue, TimeProvider.System);
         var messages = new RunMessages(runs, new MessageBodies(_store), NullLogger<RunMessages>.Instance);
-        _pump = new FileQueuePump(_queue, messages, _clients, TimeProvider.System, NullLogger<FileQueuePump>.Instance);
+        _pump = new FileQueuePump(_queue, messages, new BatchPredictionMessages(null!, null!, new MessageBodies(_store)), _clients, TimeProvider.System, NullLogger<FileQueuePump>.Instance);
     }
 
     public Task InitializeAsync() => _pump.StartAsync(default);

@@ -22,6 +22,10 @@ internal static class LoadClient
     public static byte[] Request(string path, string body, string headers = "") =>
         Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}Content-Length: {body.Length}\r\n\r\n{body}");
 
+    /// <summary>A request whose body is a JSON object with binary data behind it.</summary>
+    public static byte[] Request(string path, byte[] body, string headers) =>
+        [.. Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n{headers}Content-Length: {body.Length}\r\n\r\n"), .. body];
+
     public static async Task<Load> SendAsync(int port, byte[] request, int connections, int requestsEach)
     {
         var latencies = new long[connections][];

@@ -48,6 +48,9 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
 
     public static string Path => "/api/v1/endpoints/e/predictions";
 
+    /// <summary>The same endpoint by the Open Inference Protocol.</summary>
+    public static string InferencePath => "/v2/models/e/infer";
+
     public static string Headers => $"x-api-key: {Key}\r\n";
 
     public int Port { get; } = port;
@@ -126,6 +129,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
     {
         var options = new LocalHostOptions { Port = 0 };
         options.FunctionTypes.Add(typeof(PredictionFunctions));
+        options.FunctionTypes.Add(typeof(InferenceFunctions));
         var builder = new LocalHostBuilder(options);
         FunctionApp.Compose(
             builder,

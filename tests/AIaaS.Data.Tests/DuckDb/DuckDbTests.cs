@@ -210,4 +210,21 @@ public sealed class DuckDbTests : IDisposable
             connection.Execute("CREATE TABLE t AS SELECT i, random() AS r FROM range(50000000) t(i)"));
         Assert.Contains("memory", exception.Message, StringComparison.OrdinalIgnoreCase);
     }
+
+    [Fact]
+    public void A_long_statement_tells_how_far_it_is()
+    {
+        using var database = DuckDbDatabase.Open(new DuckDbOptions { Threads = 1 });
+        using DuckDbConnection connection = database.Connect();
+        using var reported = new CancellationTokenSource();
+        connection.Progress = fraction =>
+        {
+            Assert.InRange(fraction, 0, 1);
+            reported.Cancel();
+        };
+        connection.Execute("CREATE TABLE t AS SELECT i FROM range(3_000_000) t(i)");
+
+        // Runs until the first report stops it, which is the only way out of it in any reasonable time.
+        Assert.ThrowsAny<OperationCanceledException>(() => connection.Execute("CREATE TABLE u AS SELECT sum(hash(a.i, b.i)) AS s FROM t a, t b", reported.Token));
+    }
 }

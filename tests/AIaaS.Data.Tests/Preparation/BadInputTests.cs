@@ -136,6 +136,35 @@ public sealed class BadInputTests : PreparationTest
         Assert.Empty(Directory.EnumerateFileSystemEntries(temp));
     }
 
+    [Fact]
+    public void What_fits_neither_memory_nor_disk_is_too_large_and_leaves_nothing_behind()
+    {
+        string path = Folder.Write("a.csv", "a,b\n" + string.Concat(Enumerable.Range(0, 1000).Select(i => $"{i},{i % 7}\n")));
+        string temp = Directory.CreateDirectory(Folder["temp"]).FullName;
+        var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = temp, MemoryLimit = 4 * 1024 * 1024, MaximumTempBytes = 1024 * 1024 });
+
+        DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new(path)], new PrepareParameters(), Output));
+
+        Assert.Equal(DatasetReasons.TooLarge, exception.Reason);
+        Assert.False(Directory.Exists(Output));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(temp));
+    }
+
+    [Fact]
+    public void Data_larger_than_memory_is_prepared_and_its_progress_never_goes_back()
+    {
+        string path = Folder.Write("a.csv", "a,b,c\n" + string.Concat(Enumerable.Range(0, 600_000).Select(i => $"{i},{i * 7919L % 1000003},some text that takes {i} room\n")));
+        var percents = new List<double>();
+        var preparation = new DatasetPreparation(new PreparationOptions { MemoryLimit = 96 * 1024 * 1024, Threads = 1 });
+
+        PreparationResult result = preparation.Prepare([new(path)], new PrepareParameters(), Output, progress: new CallbackProgress(value => percents.Add(value.Percent)));
+
+        Assert.Equal(600_000, result.Profile.Rows);
+        Assert.Equal(percents.Order(), percents);
+        Assert.Equal(100, percents[^1]);
+        Assert.Equal("some text that takes 599999 room", Texts("c")[^1]);
+    }
+
     private sealed class CallbackProgress(Action<PreparationProgress> report) : IProgress<PreparationProgress>
     {
         public void Report(PreparationProgress value) => report(value);

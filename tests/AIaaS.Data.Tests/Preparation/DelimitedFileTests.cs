@@ -284,7 +284,7 @@ public sealed class DelimitedFileTests : PreparationTest
     }
 
     [Fact]
-    public void Ten_thousand_columns_are_prepared()
+    public void Ten_thousand_columns_are_prepared_within_a_function_s_memory()
     {
         const int Columns = 10_000;
         var random = new Random(3);
@@ -292,7 +292,8 @@ public sealed class DelimitedFileTests : PreparationTest
         for (int row = 0; row < 20; row++)
             text.AppendJoin(',', Enumerable.Range(0, Columns).Select(_ => random.NextDouble().ToString("F3", CultureInfo.InvariantCulture))).Append('\n');
 
-        PreparationResult result = PrepareText(text.ToString());
+        PreparationResult result = new DatasetPreparation(new PreparationOptions { MemoryLimit = 1L << 30 })
+            .Prepare([new DatasetSource(Folder.Write("wide.csv", text.ToString()))], new PrepareParameters(), Output);
 
         Assert.Equal(Columns, result.Schema.Columns.Count);
         Assert.All(result.Profile.Columns, column => Assert.Equal(20, column.Count - column.Missing));

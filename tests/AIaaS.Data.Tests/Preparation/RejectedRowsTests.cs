@@ -133,7 +133,7 @@ public sealed class RejectedRowsTests : PreparationTest
             [
                 .. paths.Select((path, i) => inspector.Inspect(new DatasetSource(path), CancellationToken.None)).Select((source, i) => source.Kind == SourceKind.Delimited
                     ? new DelimitedReader(connection, quarantine, folder, []).Read(source, $"raw{i}", CancellationToken.None)
-                    : new DocumentReader(connection, quarantine, folder).Read(source, $"raw{i}", CancellationToken.None)),
+                    : new DocumentReader(connection, quarantine, folder, []).Read(source, $"raw{i}", CancellationToken.None)),
             ];
             Context = new PreparationContext
             {

@@ -24,8 +24,12 @@ public sealed partial class SecurityTests(Infrastructure infrastructure) : IClas
         => Assert.Equal(
             [
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes azure-ml-events",
+                "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes batch-predictions",
+                "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes batch-webhooks",
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes job-ended",
                 "appPrincipalId: Azure Service Bus Data Receiver on appQueueScopes run-start",
+                "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes batch-predictions",
+                "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes batch-webhooks",
                 "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes job-ended",
                 "appPrincipalId: Azure Service Bus Data Sender on appQueueScopes run-start",
                 "appPrincipalId: AzureML Data Scientist on workspace",

@@ -8,6 +8,7 @@ using AIaaS.Platform.Models;
 using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Tests.Models;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -277,10 +278,12 @@ public sealed class PredictionServiceTests : IAsyncLifetime
 
     private PredictionService Service(PlatformOptions options) => new(
         _directory,
+        new ModelRouter(_directory, _world.Registry, _world.Runs.Time),
         new ModelHost(_world.Registry, _server),
         new Predictor(TimeProvider.System),
         new PredictionAdmission(options, _server, _metrics, TimeProvider.System, NullLogger<PredictionAdmission>.Instance),
         new ResponseCache(options, _world.Runs.Time),
+        new InferenceStatistics(_world.Runs.Time),
         _metrics,
         NullLogger<PredictionService>.Instance);
 

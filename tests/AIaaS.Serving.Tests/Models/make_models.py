@@ -117,6 +117,33 @@ save("ten-numbers", [
 ], [info(n, T.FLOAT, ["rows", 1]) for n in TEN], [info("label", T.STRING, ["rows"]), info("probabilities", T.FLOAT, ["rows", 2])],
     [constant("weights", [[0.01 * i, -0.01 * i] for i in range(10)]), constant("bias", [0.1, -0.1])])
 
+# Every datatype of the Open Inference Protocol comes back as it went in; the shape is free in both dimensions.
+DATATYPES = {
+    "bool": T.BOOL, "uint8": T.UINT8, "uint16": T.UINT16, "uint32": T.UINT32, "uint64": T.UINT64,
+    "int8": T.INT8, "int16": T.INT16, "int32": T.INT32, "int64": T.INT64,
+    "fp16": T.FLOAT16, "fp32": T.FLOAT, "fp64": T.DOUBLE, "bf16": T.BFLOAT16, "bytes": T.STRING,
+}
+for name, kind in DATATYPES.items():
+    save("identity-" + name, [h.make_node("Identity", ["x"], ["y"])],
+         [info("x", kind, ["rows", "columns"])], [info("y", kind, ["rows", "columns"])])
+
+# Two inputs and two outputs, in names and shapes as the examples of public clients have them.
+save("sum-difference", [h.make_node("Add", ["INPUT0", "INPUT1"], ["OUTPUT0"]), h.make_node("Sub", ["INPUT0", "INPUT1"], ["OUTPUT1"])],
+     [info("INPUT0", T.INT32, ["batch", 16]), info("INPUT1", T.INT32, ["batch", 16])],
+     [info("OUTPUT0", T.INT32, ["batch", 16]), info("OUTPUT1", T.INT32, ["batch", 16])])
+
+# One text without rows.
+save("text", [h.make_node("Identity", ["x"], ["y"])], [info("x", T.STRING, [1])], [info("y", T.STRING, [1])])
+
+# A scalar, and an input whose dimensions are all fixed.
+save("scalar", [h.make_node("Identity", ["x"], ["y"])], [info("x", T.FLOAT, [])], [info("y", T.FLOAT, [])])
+save("fixed", [h.make_node("Identity", ["x"], ["y"])], [info("x", T.FLOAT, [2, 3])], [info("y", T.FLOAT, [2, 3])])
+
+# 10 numbers a row, for measurements of binary data.
+save("matrix", [h.make_node("Gemm", ["x", "weights", "bias"], ["scores"]), h.make_node("Softmax", ["scores"], ["y"], axis=1)],
+     [info("x", T.FLOAT, ["rows", 10])], [info("y", T.FLOAT, ["rows", 2])],
+     [constant("weights", [[0.01 * i, -0.01 * i] for i in range(10)]), constant("bias", [0.1, -0.1])])
+
 # A row's answer depends on the rows beside it.
 save("centered", [
     h.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1),

@@ -12,9 +12,12 @@ internal sealed class ApiClient : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
     private readonly HttpClient _http;
 
-    public ApiClient(Uri url, string? key)
+    /// <param name="url">The host.</param>
+    /// <param name="key">Null to send none.</param>
+    /// <param name="handler">What requests go through; null for nothing.</param>
+    public ApiClient(Uri url, string? key, HttpMessageHandler? handler = null)
     {
-        _http = new HttpClient { BaseAddress = url, Timeout = Patience };
+        _http = new HttpClient(handler ?? new HttpClientHandler()) { BaseAddress = url, Timeout = Patience };
         if (key is not null)
         {
             _http.DefaultRequestHeaders.Add("x-api-key", key);

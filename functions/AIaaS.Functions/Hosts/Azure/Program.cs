@@ -1,8 +1,14 @@
 using AIaaS.Functions;
 using AIaaS.Functions.Hosts.Azure;
+using AIaaS.Functions.OpenApi;
 using AIaaS.Platform.Security;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.Hosting;
+
+if (OpenApiCommand.TryRun(args))
+{
+    return;
+}
 
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();

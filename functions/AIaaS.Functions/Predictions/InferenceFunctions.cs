@@ -1,0 +1,219 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Reflection;
+using AIaaS.Functions.Requests;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Operations;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Security;
+using AIaaS.Serving.Inference;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Predictions;
+
+/// <summary>The Open Inference Protocol, version 2: health, metadata and inference.</summary>
+/// <remarks>No two routes here match the same path, since the genuine host has no rule which of them it would take.</remarks>
+public sealed class InferenceFunctions(InferenceService inference, Readiness readiness, TimeProvider time)
+{
+    internal const long LargestRequest = 64 << 20;
+
+    private const string HeaderLength = "Inference-Header-Content-Length";
+    private const string Models = "v2/models/{model}";
+    private const string Versions = Models + "/versions/{version}";
+
+    private static readonly string[] Extensions = ["binary_tensor_data", "classification", "model_repository", "statistics"];
+
+    private static readonly ServerView Server = new(
+        "aiaas", typeof(InferenceFunctions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0", Extensions);
+
+    [Function("InferenceServerLive")]
+    [Anonymous]
+    [RequestLimits(MaxBodyBytes = 0)]
+    public static IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "v2/health/live")] HttpRequest request)
+        => Reply.Json(new HealthView(true));
+
+    [Function("InferenceServerReady")]
+    [Anonymous]
+    [RequestLimits(MaxBodyBytes = 0)]
+    public async Task<IResult> ReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "v2/health/ready")] HttpRequest request)
+        => await readiness.IsReadyAsync().WaitAsync(request.HttpContext.RequestAborted)
+            ? Reply.Json(new HealthView(true))
+            : throw new ProblemException(Problem.Unavailable, "Not ready yet. Ask again in a moment.") { RetryAfter = TimeSpan.FromSeconds(2) };
+
+    [Function("InferenceServer")]
+    [RequiresRole(Role.Reader)]
+    public static IResult GetServer([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v2")] HttpRequest request)
+        => Reply.Json(Server);
+
+    /// <remarks><c>/v2/models/stats</c> matches this route too, and means the statistics of all models.</remarks>
+    [Function("InferenceModel")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models)] HttpRequest request, string model)
+        => model == "stats" ? StatisticsAsync(request, model: null, version: null) : DescribeAsync(request, model, version: null);
+
+    [Function("InferenceModelVersion")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelVersionAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions)] HttpRequest request, string model, string version)
+        => DescribeAsync(request, model, version);
+
+    [Function("InferenceModelReady")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models + "/ready")] HttpRequest request, string model)
+        => RequireReadyAsync(request, model, version: null);
+
+    [Function("InferenceModelVersionReady")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelVersionReadyAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/ready")] HttpRequest request, string model, string version)
+        => RequireReadyAsync(request, model, version);
+
+    [Function("InferenceModelStatistics")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelStatisticsAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models + "/stats")] HttpRequest request, string model)
+        => StatisticsAsync(request, model, version: null);
+
+    [Function("InferenceModelVersionStatistics")]
+    [RequiresRole(Role.Reader)]
+    public Task<IResult> GetModelVersionStatisticsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/stats")] HttpRequest request, string model, string version)
+        => StatisticsAsync(request, model, version);
+
+    [Function("Infer")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public Task<IResult> InferAsync([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Models + "/infer")] HttpRequest request, string model)
+        => AnswerAsync(request, model, version: null);
+
+    [Function("InferVersion")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    public Task<IResult> InferVersionAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Versions + "/infer")] HttpRequest request, string model, string version)
+        => AnswerAsync(request, model, version);
+
+    private async Task<IResult> DescribeAsync(HttpRequest request, string model, string? version)
+    {
+        var described = await inference.DescribeAsync(request.Tenant(), model, version, request.Aborted());
+        return Reply.Json(new ModelView(
+            model,
+            [.. described.Versions.Select(number => number.ToString(CultureInfo.InvariantCulture))],
+            "onnx_onnxv1",
+            described.Tensors.Inputs,
+            described.Tensors.Outputs));
+    }
+
+    private async Task<IResult> RequireReadyAsync(HttpRequest request, string model, string? version)
+    {
+        await inference.RequireReadyAsync(request.Tenant(), model, version, request.Aborted());
+        return Reply.Json(new ReadyView(model, true));
+    }
+
+    private async Task<IResult> StatisticsAsync(HttpRequest request, string? model, string? version)
+        => Reply.Json(StatisticsView.Of(await inference.ReadStatisticsAsync(request.Tenant(), model, version, request.Aborted())));
+
+    /// <remarks>Tensors are read from the request's own buffers and written from the model's memory into the response's.</remarks>
+    private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version)
+    {
+        var headerLength = ReadHeaderLength(request);
+        var coding = request.ReadContentCoding();
+        using var deadline = RequestDeadline.Of(request, time);
+        try
+        {
+            return coding is ContentCoding.Identity
+                ? await AnswerAsync(request, model, version, headerLength, deadline.Token)
+                : await AnswerAsync(
+                    request, model, version, await request.DecompressBodyAsync(coding, LargestRequest, deadline.Token), headerLength, deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.IsOver)
+        {
+            throw deadline.Expired();
+        }
+    }
+
+    private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version, long? headerLength, CancellationToken cancellationToken)
+    {
+        var read = await request.BodyReader.ReadAsync(cancellationToken);
+        while (!read.IsCompleted)
+        {
+            request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            read = await request.BodyReader.ReadAsync(cancellationToken);
+        }
+
+        try
+        {
+            return await AnswerAsync(request, model, version, read.Buffer, headerLength, cancellationToken);
+        }
+        finally
+        {
+            // Given back where the request is refused as well: the connection serves on only with a reader at rest.
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+        }
+    }
+
+    private async Task<IResult> AnswerAsync(
+        HttpRequest request, string model, string? version, ReadOnlySequence<byte> body, long? headerLength, CancellationToken cancellationToken)
+    {
+        using var served = await inference.InferAsync(request.Tenant(), model, version, body, headerLength, cancellationToken);
+        return await SendAsync(request, served.Answer);
+    }
+
+    private static async Task<IResult> SendAsync(HttpRequest request, InferenceAnswer answer)
+    {
+        var response = request.HttpContext.Response;
+        response.ContentType = answer.HeaderLength is null ? "application/json" : "application/octet-stream";
+        if (answer.HeaderLength is { } length)
+        {
+            response.Headers[HeaderLength] = length.ToString(CultureInfo.InvariantCulture);
+        }
+
+        response.Headers["Server-Timing"] = string.Create(
+            CultureInfo.InvariantCulture,
+            $"parse;dur={answer.Parse.TotalMilliseconds:0.###}, run;dur={answer.Run.TotalMilliseconds:0.###}, write;dur={answer.Write.TotalMilliseconds:0.###}");
+        var coding = request.ChooseContentCoding();
+        if (coding is ContentCoding.Identity)
+        {
+            response.ContentLength = answer.Length;
+            await response.StartAsync(request.Aborted());
+            answer.WriteTo(response.BodyWriter);
+            await response.BodyWriter.FlushAsync(request.Aborted());
+            return Results.Empty;
+        }
+
+        response.Headers.ContentEncoding = ContentCodings.NameOf(coding);
+        response.Headers.Vary = "Accept-Encoding";
+        await using (var compressed = ContentCodings.Compress(response.Body, coding))
+        {
+            var writer = PipeWriter.Create(compressed, new StreamPipeWriterOptions(leaveOpen: true));
+            answer.WriteTo(writer);
+            await writer.FlushAsync(request.Aborted());
+            await writer.CompleteAsync();
+        }
+
+        return Results.Empty;
+    }
+
+    private static long? ReadHeaderLength(HttpRequest request)
+    {
+        if (!request.Headers.TryGetValue(HeaderLength, out var values))
+        {
+            return null;
+        }
+
+        return values is [{ } value] && long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            ? length
+            : throw new ProblemException(Problem.InvalidValue, $"'{HeaderLength}' must be the length of the JSON object in bytes.");
+    }
+
+    private sealed record HealthView(bool Live);
+
+    private sealed record ServerView(string Name, string Version, IReadOnlyList<string> Extensions);
+
+    private sealed record ModelView(
+        string Name, IReadOnlyList<string> Versions, string Platform, IReadOnlyList<TensorMetadata> Inputs, IReadOnlyList<TensorMetadata> Outputs);
+
+    private sealed record ReadyView(string Name, bool Ready);
+}

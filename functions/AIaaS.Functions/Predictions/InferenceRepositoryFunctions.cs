@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text.Json;
+using AIaaS.Functions.Requests;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace AIaaS.Functions.Predictions;
+
+/// <summary>The model repository extension of the Open Inference Protocol.</summary>
+public sealed class InferenceRepositoryFunctions(InferenceService inference)
+{
+    [Function("InferenceRepositoryIndex")]
+    [RequiresRole(Role.Reader)]
+    public async Task<IResult> ListAsync([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/index")] HttpRequest request)
+    {
+        using var body = await ReadAsync(request);
+        var onlyReady = false;
+        if (body?.RootElement.TryGetProperty("ready", out var ready) is true)
+        {
+            onlyReady = ready.ValueKind is JsonValueKind.True or JsonValueKind.False
+                ? ready.GetBoolean()
+                : throw new ProblemException(Problem.InvalidValue, "'ready' must be true or false.");
+        }
+
+        var entries = await inference.ListAsync(request.Tenant(), request.Aborted());
+        return Reply.Json(entries.Where(entry => entry.IsLoaded || !onlyReady).Select(EntryView.Of).ToList());
+    }
+
+    [Function("InferenceRepositoryLoad")]
+    [RequiresRole(Role.Trainer)]
+    [RequestLimits(TimeoutSeconds = 120)]
+    public async Task<IResult> LoadAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/models/{model}/load")] HttpRequest request, string model)
+    {
+        using var body = await ReadAsync(request);
+        if (body?.RootElement.TryGetProperty("parameters", out var parameters) is true
+            && parameters.ValueKind is JsonValueKind.Object
+            && parameters.EnumerateObject().Any(parameter => parameter.Name == "config" || parameter.Name.StartsWith("file:", StringComparison.Ordinal)))
+        {
+            throw new ProblemException(
+                Problem.InvalidValue, $"failed to load '{model}': versions are immutable, so that 'config' and 'file:' are not taken. Import the file as a new version by POST /api/v1/models/{{model}}/versions.");
+        }
+
+        await inference.LoadAsync(request.Tenant(), model, request.Aborted());
+        return Reply.Empty(StatusCodes.Status200OK);
+    }
+
+    [Function("InferenceRepositoryUnload")]
+    [RequiresRole(Role.Trainer)]
+    public async Task<IResult> UnloadAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/models/{model}/unload")] HttpRequest request, string model)
+    {
+        using var body = await ReadAsync(request);
+        await inference.UnloadAsync(request.Tenant(), model, request.Aborted());
+        return Reply.Empty(StatusCodes.Status200OK);
+    }
+
+    /// <returns>Null for an empty body, which the extension allows.</returns>
+    private static async Task<JsonDocument?> ReadAsync(HttpRequest request)
+    {
+        using var body = new MemoryStream();
+        await request.Body.CopyToAsync(body, request.Aborted());
+        if (body.Length == 0)
+        {
+            return null;
+        }
+
+        var document = JsonDocument.Parse(body.GetBuffer().AsMemory(0, (int)body.Length));
+        if (document.RootElement.ValueKind is JsonValueKind.Object)
+        {
+            return document;
+        }
+
+        document.Dispose();
+        throw new ProblemException(Problem.MalformedBody, "The body is not a JSON object.");
+    }
+
+    private sealed record EntryView(string Name, string Version, string State, string Reason)
+    {
+        public static EntryView Of(RepositoryEntry entry) => new(
+            entry.Model, entry.Version.ToString(CultureInfo.InvariantCulture), entry.IsLoaded ? "READY" : "UNAVAILABLE", entry.Reason);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AIaaS.Platform.Runs;
+
+namespace AIaaS.Functions.Predictions;
+
+/// <summary>Rows to predict. Never made: rows are read straight into the model's memory; this says how they look.</summary>
+/// <param name="Rows">Each an object by feature name, or an array of all features in the signature's order; null where a value is missing. At most 10 000.</param>
+[SuppressMessage("Performance", "CA1812", Justification = "Describes JSON only.")]
+internal sealed record PredictionRequestBody(IReadOnlyList<JsonElement> Rows);
+
+/// <summary>The predictions of a request. Never made, as its request.</summary>
+/// <param name="RequestId">The request's correlation id.</param>
+/// <param name="Model">What answered.</param>
+/// <param name="Predictions">One for each row, in order.</param>
+[SuppressMessage("Performance", "CA1812", Justification = "Describes JSON only.")]
+internal sealed record PredictionAnswerBody(string RequestId, ModelReference Model, IReadOnlyList<PredictionBody> Predictions);
+
+/// <summary>One row's prediction: what the model's signature says it gives.</summary>
+[SuppressMessage("Performance", "CA1812", Justification = "Describes JSON only.")]
+internal sealed record PredictionBody
+{
+    /// <summary>The class, in the JSON type of the target column.</summary>
+    public JsonElement? Label { get; init; }
+
+    /// <summary>The probability of each class, by its string form.</summary>
+    public IReadOnlyDictionary<string, double>? Probabilities { get; init; }
+
+    /// <summary>The predicted number.</summary>
+    public double? Value { get; init; }
+
+    /// <summary>Outputs without a meaning known here come by their own names.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Others { get; init; }
+}

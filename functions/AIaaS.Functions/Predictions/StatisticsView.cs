@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using AIaaS.Platform.Predictions;
+using AIaaS.Serving.Inference;
+
+namespace AIaaS.Functions.Predictions;
+
+/// <summary>The answer of the statistics extension, in its own names.</summary>
+internal sealed record StatisticsView([property: JsonPropertyName("model_stats")] IReadOnlyList<StatisticsView.Model> Models)
+{
+    public static StatisticsView Of(IReadOnlyList<ModelActivity> activities) => new([.. activities.Select(Model.Of)]);
+
+    internal sealed record Model(
+        string Name,
+        string Version,
+        [property: JsonPropertyName("last_inference")] long LastInference,
+        [property: JsonPropertyName("inference_count")] long InferenceCount,
+        [property: JsonPropertyName("execution_count")] long ExecutionCount,
+        [property: JsonPropertyName("inference_stats")] Inferences InferenceStatistics,
+        [property: JsonPropertyName("response_stats")] IReadOnlyDictionary<string, object> ResponseStatistics,
+        [property: JsonPropertyName("batch_stats")] IReadOnlyList<Batch> BatchStatistics,
+        [property: JsonPropertyName("memory_usage")] IReadOnlyList<Memory> MemoryUsage)
+    {
+        public static Model Of(ModelActivity activity)
+        {
+            var statistics = activity.Statistics;
+            return new Model(
+                activity.Model,
+                activity.Version.ToString(CultureInfo.InvariantCulture),
+                statistics.Run.Count + statistics.Failure.Count == 0 ? 0 : statistics.LastInference.ToUnixTimeMilliseconds(),
+                statistics.Inferences,
+                statistics.Run.Count,
+                Inferences.Of(statistics),
+                // One response per request: what would be told of each is told above.
+                new Dictionary<string, object>(),
+                [.. statistics.Batches.Select(batch => new Batch(batch.Size, Duration.Of(batch.Input), Duration.Of(batch.Run), Duration.Of(batch.Output)))],
+                activity.LoadedBytes is { } bytes ? [new Memory("CPU", 0, bytes)] : []);
+        }
+    }
+
+    internal sealed record Inferences(
+        Duration Success,
+        Duration Fail,
+        Duration Queue,
+        [property: JsonPropertyName("compute_input")] Duration Input,
+        [property: JsonPropertyName("compute_infer")] Duration Run,
+        [property: JsonPropertyName("compute_output")] Duration Output,
+        [property: JsonPropertyName("cache_hit")] Duration CacheHit,
+        [property: JsonPropertyName("cache_miss")] Duration CacheMiss)
+    {
+        public static Inferences Of(ModelStatistics statistics) => new(
+            Duration.Of(statistics.Success),
+            Duration.Of(statistics.Failure),
+            // A model's queue is not measured apart: waiting counts as running.
+            default,
+            Duration.Of(statistics.Input),
+            Duration.Of(statistics.Run),
+            Duration.Of(statistics.Output),
+            default,
+            default);
+    }
+
+    internal sealed record Batch(
+        [property: JsonPropertyName("batch_size")] int Size,
+        [property: JsonPropertyName("compute_input")] Duration Input,
+        [property: JsonPropertyName("compute_infer")] Duration Run,
+        [property: JsonPropertyName("compute_output")] Duration Output);
+
+    internal sealed record Memory(string Type, long Id, [property: JsonPropertyName("byte_size")] long Bytes);
+
+    internal readonly record struct Duration(long Count, [property: JsonPropertyName("ns")] long Nanoseconds)
+    {
+        public static Duration Of(DurationStatistic statistic) => new(statistic.Count, statistic.Nanoseconds);
+    }
+}

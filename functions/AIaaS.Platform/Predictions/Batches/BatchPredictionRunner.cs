@@ -1,0 +1,541 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using AIaaS.Data;
+using AIaaS.Data.Exchange;
+using AIaaS.Data.Preparation;
+using AIaaS.Formats;
+using AIaaS.Platform.Datasets;
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Messaging;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Storage;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
+using Microsoft.Extensions.Logging;
+using PreparedSource = AIaaS.Data.Preparation.DatasetSource;
+
+namespace AIaaS.Platform.Predictions.Batches;
+
+/// <summary>How a <see cref="BatchPredictionRunner"/> works.</summary>
+public sealed record BatchOptions
+{
+    /// <summary>Rows that are predicted at once, and written as one object.</summary>
+    public int ChunkRows { get; init; } = 1000;
+
+    /// <summary>After how long another message takes the work on; short enough for any host's limit on one function.</summary>
+    public TimeSpan TimePerMessage { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>How often work is begun that finishes no chunk before what it stumbles on is passed over.</summary>
+    public int MaximumAttempts { get; init; } = 4;
+
+    /// <summary>How often it may fail by something else than its rows, a store that is away for instance, before it is given up; fewer than a message is delivered.</summary>
+    public int MaximumFailures { get; init; } = 8;
+}
+
+/// <summary>Works on batch predictions, chunk by chunk.</summary>
+/// <remarks>
+/// The rows of a batch lie in an order that does not change. A chunk's predictions and errors are objects that are written once;
+/// so whoever takes a batch up again after a crash finds what is done and goes on behind it, and two who work at once do no harm.
+/// A row that the model refuses or fails on does not concern the others of its chunk, nor a chunk that ends the process the others of its batch.
+/// </remarks>
+public sealed partial class BatchPredictionRunner(
+    Catalog catalog,
+    IObjectStore store,
+    IMessageQueue messages,
+    DatasetService datasets,
+    ModelHost models,
+    Predictor predictor,
+    PlatformOptions platform,
+    BatchOptions options,
+    TimeProvider time,
+    ILogger<BatchPredictionRunner> logger)
+{
+    private const string RowsFile = "rows.jsonl";
+    private const string UnreadableFile = "chunks/unreadable.jsonl";
+    private const string ResultsSuffix = ".results.jsonl";
+    private const string ErrorsSuffix = ".errors.jsonl";
+    private const string RowsKey = "rows";
+    private const string FailedKey = "failed";
+    private const int ListingPage = 1000;
+
+    /// <summary>Works on a batch until it has ended or its time is over; then a message takes it on. Safe to repeat.</summary>
+    public async Task RunAsync(BatchReference reference, CancellationToken cancellationToken)
+    {
+        var found = await catalog.FindAsync(BatchPrediction.Kind, reference.Tenant, reference.Batch, cancellationToken);
+        if (found is null)
+        {
+            // Its maker died before there was one; whoever asked has had no answer.
+            return;
+        }
+
+        if (reference.Late && found.Value.Status is not BatchStatus.Queued)
+        {
+            return;
+        }
+
+        var batch = await ChangeAsync(
+            reference,
+            current => current.HasEnded ? current : current with
+            {
+                Status = BatchStatus.Running,
+                Started = current.Started ?? time.GetUtcNow(),
+                Attempts = current.Attempts + 1,
+            },
+            cancellationToken);
+        if (!batch.HasEnded)
+        {
+            try
+            {
+                if (batch.Attempts > options.MaximumAttempts && batch.Rows is null)
+                {
+                    throw new ProblemException(Problem.UnusableData, "Its rows could not be read, however often it was tried.");
+                }
+
+                batch = await WorkAsync(reference, batch, cancellationToken);
+            }
+            catch (Exception failure) when (Explain(failure) is { } detail)
+            {
+                LogFailed(failure, reference.Tenant, reference.Batch);
+                batch = await EndAsync(reference, BatchStatus.Failed, new ErrorDetail("The batch could not be predicted", detail), cancellationToken);
+            }
+            catch (Exception failure)
+            {
+                // This process lives, so it was no row that ended it; and a host that stops is nobody's failure.
+                var stopping = cancellationToken.IsCancellationRequested;
+                batch = await ChangeAsync(
+                    reference,
+                    current => current.HasEnded ? current : current with { Attempts = current.Attempts - 1, Failures = current.Failures + (stopping ? 0 : 1) },
+                    CancellationToken.None);
+                if (stopping || batch.HasEnded || batch.Failures < options.MaximumFailures)
+                {
+                    throw;
+                }
+
+                LogFailed(failure, reference.Tenant, reference.Batch);
+                var lost = new ErrorDetail("The batch could not be predicted", "It failed again and again, and not by your fault. Make it again later; if it stays so, tell whoever runs the host.");
+                batch = await EndAsync(reference, BatchStatus.Failed, lost, cancellationToken);
+            }
+        }
+
+        if (batch is { HasEnded: true, Webhook.Status: WebhookStatus.Pending })
+        {
+            await messages.SendAsync(
+                BatchQueues.Webhooks, BinaryData.FromObjectAsJson(reference with { Late = false }, JsonDefaults.Options), new SendOptions(reference.Batch), cancellationToken);
+        }
+        else if (!batch.HasEnded)
+        {
+            await messages.SendAsync(
+                BatchQueues.Work, BinaryData.FromObjectAsJson(reference with { Late = false }, JsonDefaults.Options), new SendOptions(reference.Batch), cancellationToken);
+        }
+    }
+
+    /// <returns>The batch as it then is; not ended where its time was over.</returns>
+    private async Task<BatchPrediction> WorkAsync(BatchReference reference, BatchPrediction batch, CancellationToken cancellationToken)
+    {
+        using var folder = platform.NewWorkFolder();
+        using var lease = await models.AcquireAsync(reference.Tenant, batch.Model, batch.ModelVersion, cancellationToken);
+        var rows = Path.Combine(folder.Path, RowsFile);
+        var unreadable = await StageAsync(reference, batch, lease.Signature, folder.Path, rows, cancellationToken);
+        var total = CountLines(rows);
+        var chunks = await ListChunksAsync(reference, cancellationToken);
+        var (done, failed) = (unreadable + chunks.Values.Sum(chunk => chunk.Rows), unreadable + chunks.Values.Sum(chunk => chunk.Failed));
+        batch = await ChangeAsync(
+            reference, current => current.HasEnded ? current : current with { Rows = total + unreadable, RowsDone = done, RowsFailed = failed }, cancellationToken);
+
+        var poison = batch.Attempts > options.MaximumAttempts;
+        // Counted from here, and each message finishes a chunk at least, however long the rows took to lay out.
+        var begun = time.GetTimestamp();
+        var worked = false;
+        using var reader = new StreamReader(rows);
+        for (var chunk = 0; (long)chunk * options.ChunkRows < total && !batch.HasEnded; chunk++)
+        {
+            var lines = ReadLines(reader, options.ChunkRows);
+            if (chunks.ContainsKey(chunk))
+            {
+                continue;
+            }
+
+            if (worked && time.GetElapsedTime(begun) > options.TimePerMessage)
+            {
+                return batch;
+            }
+
+            worked = true;
+
+            var outcome = poison
+                ? PassOver(lines)
+                : await PredictAsync(lease, batch, lines, cancellationToken);
+            poison = false;
+            await WriteChunkAsync(reference, chunk, outcome, (long)chunk * options.ChunkRows, cancellationToken);
+            done += lines.Count;
+            failed += outcome.Count(row => row.Error is not null);
+            var (nowDone, nowFailed) = (done, failed);
+            batch = await ChangeAsync(
+                reference, current => current.HasEnded ? current : current with { RowsDone = nowDone, RowsFailed = nowFailed, Attempts = 0, Failures = 0 }, cancellationToken);
+        }
+
+        return batch.HasEnded ? batch : await CompleteAsync(reference, batch, folder.Path, cancellationToken);
+    }
+
+    /// <summary>Lays the rows of a batch out as JSON Lines, always the same way.</summary>
+    /// <returns>How many rows of a file could not be read; they have no place among the others.</returns>
+    private async Task<long> StageAsync(
+        BatchReference reference, BatchPrediction batch, ModelSignature signature, string folder, string rows, CancellationToken cancellationToken)
+    {
+        if (batch.Input.Kind is BatchInputKind.Dataset)
+        {
+            var data = Path.Combine(folder, PreparedDataset.DataFileName);
+            await DownloadAsync(
+                DatasetVersion.FileOf(reference.Tenant, batch.Input.Dataset!, batch.Input.Version!.Value, PreparedDataset.DataFileName), data, cancellationToken);
+            var version = (await datasets.GetVersionAsync(reference.Tenant, batch.Input.Dataset!, batch.Input.Version!.Value, cancellationToken)).Value;
+            RowExchange.WriteFeatures(data, new DataSchema { Columns = version.Columns }, signature.Inputs, rows, cancellationToken);
+            return 0;
+        }
+
+        var input = BatchPredictionService.InputOf(reference.Tenant, batch);
+        var local = Path.Combine(folder, "input");
+        await DownloadAsync(input, local, cancellationToken);
+        if (batch.Input.Kind is BatchInputKind.Rows || IsPlainJsonLines(batch.Input.File!, local))
+        {
+            // As they are: a line that is no row is told of as the row that it would have been.
+            CopyLines(local, rows);
+            return 0;
+        }
+
+        var prepared = Path.Combine(folder, "prepared");
+        var kept = new PrepareParameters { Clean = new CleaningPlan { Duplicates = new DuplicatePlan { Action = DuplicateHandling.Keep } } };
+        var result = new DatasetPreparation(new PreparationOptions { TempFolder = folder })
+            .Prepare([new PreparedSource(local, batch.Input.File)], kept, prepared, cancellationToken: cancellationToken);
+        RowExchange.WriteFeatures(Path.Combine(prepared, PreparedDataset.DataFileName), result.Schema, signature.Inputs, rows, cancellationToken);
+        return await WriteUnreadableAsync(reference, Path.Combine(prepared, QuarantinedRow.FileName), cancellationToken);
+    }
+
+    private async Task<List<RowOutcome>> PredictAsync(ModelLease lease, BatchPrediction batch, List<string> lines, CancellationToken cancellationToken)
+    {
+        var outcomes = new RowOutcome[lines.Count];
+        var sound = new List<int>(lines.Count);
+        for (var i = 0; i < lines.Count; i++)
+        {
+            if (WhyNoRow(lines[i]) is { } reason)
+            {
+                outcomes[i] = new RowOutcome(null, reason);
+            }
+            else
+            {
+                sound.Add(i);
+            }
+        }
+
+        await PredictAsync(lease, batch, lines, sound, outcomes, cancellationToken);
+        return [.. outcomes];
+    }
+
+    /// <summary>Predicts rows together; where that fails, each half by itself, down to the rows at fault.</summary>
+    private async Task PredictAsync(
+        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, CancellationToken cancellationToken)
+    {
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        string failure;
+        try
+        {
+            var answer = new ArrayBufferWriter<byte>();
+            var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
+                ? UnknownFeaturePolicy.Ignore
+                : UnknownFeaturePolicy.Refuse;
+            var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy);
+            await predictor.PredictAsync(lease, BodyOf(lines, rows), answer, context, cancellationToken);
+            ReadPredictions(answer.WrittenSpan, rows, outcomes);
+            return;
+        }
+        catch (PredictionRequestException refusal)
+        {
+            failure = rows.Count == 1 && refusal.Row is not null ? WithoutRow(refusal.Message) : refusal.Message;
+        }
+        catch (PredictionFailedException)
+        {
+            failure = "The model failed on this row.";
+        }
+
+        if (rows.Count == 1)
+        {
+            outcomes[rows[0]] = new RowOutcome(null, failure);
+            return;
+        }
+
+        var half = rows.Count / 2;
+        await PredictAsync(lease, batch, lines, rows[..half], outcomes, cancellationToken);
+        await PredictAsync(lease, batch, lines, rows[half..], outcomes, cancellationToken);
+    }
+
+    private static List<RowOutcome> PassOver(List<string> lines)
+        => [.. lines.Select(_ => new RowOutcome(null, "The host ended again and again while it predicted this row and those beside it; they were passed over."))];
+
+    private static ReadOnlySequence<byte> BodyOf(List<string> lines, List<int> rows)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        body.Write("{\"rows\":["u8);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            if (i > 0)
+            {
+                body.Write(","u8);
+            }
+
+            body.Write(System.Text.Encoding.UTF8.GetBytes(lines[rows[i]]));
+        }
+
+        body.Write("]}"u8);
+        return new ReadOnlySequence<byte>(body.WrittenMemory);
+    }
+
+    private static void ReadPredictions(ReadOnlySpan<byte> answer, List<int> rows, RowOutcome[] outcomes)
+    {
+        using var document = JsonDocument.Parse(answer.ToArray());
+        var i = 0;
+        foreach (var prediction in document.RootElement.GetProperty("predictions").EnumerateArray())
+        {
+            outcomes[rows[i++]] = new RowOutcome(prediction.Clone(), null);
+        }
+    }
+
+    /// <returns>Null where the line is an object or an array; what a row holds is for the predictor to judge.</returns>
+    private static string? WhyNoRow(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return document.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array ? null : "A row is an object by feature name, or an array in feature order.";
+        }
+        catch (JsonException)
+        {
+            return "The line is not valid JSON.";
+        }
+    }
+
+    // The row's number in the request is ours and not the caller's.
+    private static string WithoutRow(string message)
+        => message.StartsWith("rows[", StringComparison.Ordinal) && message.IndexOf("], ", StringComparison.Ordinal) is var end and > 0 ? message[(end + 3)..] : message;
+
+    private async Task WriteChunkAsync(BatchReference reference, int chunk, List<RowOutcome> outcomes, long first, CancellationToken cancellationToken)
+    {
+        using var results = new MemoryStream();
+        using var errors = new MemoryStream();
+        for (var i = 0; i < outcomes.Count; i++)
+        {
+            var (target, outcome) = (outcomes[i].Error is null ? results : errors, outcomes[i]);
+            using (var writer = new Utf8JsonWriter(target, new JsonWriterOptions { Encoder = JsonDefaults.Options.Encoder }))
+            {
+                writer.WriteStartObject();
+                writer.WriteNumber("row", first + i);
+                if (outcome.Error is { } reason)
+                {
+                    writer.WriteString("reason", reason);
+                }
+                else
+                {
+                    foreach (var member in outcome.Prediction!.Value.EnumerateObject())
+                    {
+                        member.WriteTo(writer);
+                    }
+                }
+
+                writer.WriteEndObject();
+            }
+
+            target.WriteByte((byte)'\n');
+        }
+
+        // The errors first: a chunk is done once its results are there.
+        (results.Position, errors.Position) = (0, 0);
+        await WriteOnceAsync(ChunkOf(reference, chunk, ErrorsSuffix), errors, metadata: null, cancellationToken);
+        var counts = new Dictionary<string, string>
+        {
+            [RowsKey] = outcomes.Count.ToString(CultureInfo.InvariantCulture),
+            [FailedKey] = outcomes.Count(outcome => outcome.Error is not null).ToString(CultureInfo.InvariantCulture),
+        };
+        await WriteOnceAsync(ChunkOf(reference, chunk, ResultsSuffix), results, counts, cancellationToken);
+    }
+
+    private async Task<long> WriteUnreadableAsync(BatchReference reference, string quarantine, CancellationToken cancellationToken)
+    {
+        using var lines = new MemoryStream();
+        long count = 0;
+        await foreach (var text in File.ReadLinesAsync(quarantine, cancellationToken))
+        {
+            var row = JsonSerializer.Deserialize<QuarantinedRow>(text, JsonDefaults.Options)!;
+            using (var writer = new Utf8JsonWriter(lines, new JsonWriterOptions { Encoder = JsonDefaults.Options.Encoder }))
+            {
+                JsonSerializer.Serialize(writer, new UnreadableRow(row.Line, row.Column is null ? row.Reason : $"{row.Column}: {row.Reason}", row.Raw), JsonDefaults.Options);
+            }
+
+            lines.WriteByte((byte)'\n');
+            count++;
+        }
+
+        lines.Position = 0;
+        await WriteOnceAsync(BatchPrediction.FileOf(reference.Tenant, reference.Batch, UnreadableFile), lines, metadata: null, cancellationToken);
+        return count;
+    }
+
+    private async Task WriteOnceAsync(ObjectPath path, Stream content, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.WriteAsync(path, content, new WriteOptions { IfAbsent = true, Metadata = metadata }, cancellationToken);
+        }
+        catch (PreconditionFailedException)
+        {
+            // Written before a crash, or by another at work on the same rows; it says the same.
+        }
+    }
+
+    private async Task<Dictionary<int, (long Rows, long Failed)>> ListChunksAsync(BatchReference reference, CancellationToken cancellationToken)
+    {
+        var chunks = new Dictionary<int, (long, long)>();
+        var folder = BatchPrediction.FileOf(reference.Tenant, reference.Batch, "chunks/");
+        string? continuation = null;
+        do
+        {
+            var page = await store.ListAsync(folder.Container, folder.Name, ListingPage, continuation, cancellationToken);
+            foreach (var item in page.Items.Where(item => item.Path.Name.EndsWith(ResultsSuffix, StringComparison.Ordinal)))
+            {
+                var number = int.Parse(item.Path.Name.AsSpan(folder.Name.Length, item.Path.Name.Length - folder.Name.Length - ResultsSuffix.Length), CultureInfo.InvariantCulture);
+                chunks[number] = (long.Parse(item.Metadata[RowsKey], CultureInfo.InvariantCulture), long.Parse(item.Metadata[FailedKey], CultureInfo.InvariantCulture));
+            }
+
+            continuation = page.Continuation;
+        }
+        while (continuation is not null);
+
+        return chunks;
+    }
+
+    private async Task<BatchPrediction> CompleteAsync(BatchReference reference, BatchPrediction batch, string folder, CancellationToken cancellationToken)
+    {
+        var chunks = (int)((CountLines(Path.Combine(folder, RowsFile)) + options.ChunkRows - 1) / options.ChunkRows);
+        var errors = Path.Combine(folder, BatchPrediction.ErrorsFile);
+        await using (var file = File.Create(errors))
+        {
+            await AppendAsync(BatchPrediction.FileOf(reference.Tenant, reference.Batch, UnreadableFile), file, cancellationToken);
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                await AppendAsync(ChunkOf(reference, chunk, ErrorsSuffix), file, cancellationToken);
+            }
+        }
+
+        var lines = Path.Combine(folder, BatchPrediction.ResultsFile(TableFormat.Jsonl));
+        await using (var file = File.Create(lines))
+        {
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                await AppendAsync(ChunkOf(reference, chunk, ResultsSuffix), file, cancellationToken);
+            }
+        }
+
+        var results = Path.Combine(folder, BatchPrediction.ResultsFile(batch.Format));
+        if (batch.Format is not TableFormat.Jsonl)
+        {
+            var flat = Path.Combine(folder, "flat.jsonl");
+            RowExchange.WriteTable(flat, await FlatPredictions.WriteAsync(lines, flat, cancellationToken), batch.Format, results, cancellationToken);
+        }
+
+        await UploadAsync(errors, BatchPrediction.FileOf(reference.Tenant, reference.Batch, BatchPrediction.ErrorsFile), cancellationToken);
+        await UploadAsync(results, BatchPrediction.FileOf(reference.Tenant, reference.Batch, BatchPrediction.ResultsFile(batch.Format)), cancellationToken);
+        return await EndAsync(reference, BatchStatus.Succeeded, error: null, cancellationToken);
+    }
+
+    private async Task<BatchPrediction> EndAsync(BatchReference reference, BatchStatus status, ErrorDetail? error, CancellationToken cancellationToken)
+    {
+        var ended = await ChangeAsync(
+            reference, current => current.HasEnded ? current : current with { Status = status, Error = error, Ended = time.GetUtcNow(), Attempts = 0 }, cancellationToken);
+        LogEnded(reference.Tenant, reference.Batch, ended.Status, ended.RowsDone, ended.RowsFailed);
+        return ended;
+    }
+
+    private async Task<BatchPrediction> ChangeAsync(BatchReference reference, Func<BatchPrediction, BatchPrediction> change, CancellationToken cancellationToken)
+        => (await catalog.UpdateAsync(BatchPrediction.Kind, reference.Tenant, reference.Batch, change, cancellationToken)).Value;
+
+    /// <returns>What to tell of a failure that a repetition does not mend; null for others.</returns>
+    private static string? Explain(Exception failure) => failure switch
+    {
+        ProblemException { Problem.Status: < 500 } refusal => refusal.Message,
+        DatasetException data => data.Message,
+        _ => null,
+    };
+
+    private static ObjectPath ChunkOf(BatchReference reference, int chunk, string suffix)
+        => BatchPrediction.FileOf(reference.Tenant, reference.Batch, string.Create(CultureInfo.InvariantCulture, $"chunks/{chunk:D8}{suffix}"));
+
+    private static bool IsPlainJsonLines(string name, string path)
+    {
+        if (Path.GetExtension(name).ToLowerInvariant() is not (".jsonl" or ".ndjson"))
+        {
+            return false;
+        }
+
+        using var file = File.OpenRead(path);
+        return file.ReadByte() is not (0x1F or 0x28);
+    }
+
+    private static void CopyLines(string from, string to)
+    {
+        using var writer = new StreamWriter(to) { NewLine = "\n" };
+        foreach (var line in File.ReadLines(from).Where(line => !string.IsNullOrWhiteSpace(line)))
+        {
+            writer.WriteLine(line);
+        }
+    }
+
+    private static long CountLines(string path) => File.ReadLines(path).LongCount();
+
+    private static List<string> ReadLines(StreamReader reader, int count)
+    {
+        var lines = new List<string>(count);
+        while (lines.Count < count && reader.ReadLine() is { } line)
+        {
+            lines.Add(line);
+        }
+
+        return lines;
+    }
+
+    private async Task DownloadAsync(ObjectPath path, string file, CancellationToken cancellationToken)
+    {
+        await using var content = await store.OpenReadAsync(path, range: null, cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, "The rows are no longer there.");
+        await using var local = File.Create(file);
+        await content.Stream.CopyToAsync(local, cancellationToken);
+    }
+
+    private async Task AppendAsync(ObjectPath path, Stream to, CancellationToken cancellationToken)
+    {
+        if (await store.OpenReadAsync(path, range: null, cancellationToken) is { } content)
+        {
+            await using (content)
+            {
+                await content.Stream.CopyToAsync(to, cancellationToken);
+            }
+        }
+    }
+
+    private async Task UploadAsync(string file, ObjectPath path, CancellationToken cancellationToken)
+    {
+        await using var content = File.OpenRead(file);
+        await store.WriteAsync(path, content, options: null, cancellationToken);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The batch prediction {Tenant}/{Batch} ended as {Status} after {Rows} rows, {Failed} of them failed.")]
+    private partial void LogEnded(string tenant, string batch, BatchStatus status, long rows, long failed);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The batch prediction {Tenant}/{Batch} could not be made.")]
+    private partial void LogFailed(Exception failure, string tenant, string batch);
+
+    private readonly record struct RowOutcome(JsonElement? Prediction, string? Error);
+
+    private sealed record UnreadableRow(long? Line, string Reason, string? Raw);
+}

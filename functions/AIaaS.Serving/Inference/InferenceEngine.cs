@@ -1,0 +1,155 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using AIaaS.Serving.Models;
+using Microsoft.ML.OnnxRuntime;
+
+namespace AIaaS.Serving.Inference;
+
+/// <summary>Bounds of an <see cref="InferenceEngine"/>.</summary>
+public sealed record InferenceOptions
+{
+    /// <summary>Memory for the inputs of one request, in bytes; a text counts 64 for itself.</summary>
+    public long MaxTensorBytes { get; init; } = 256L << 20;
+}
+
+/// <summary>
+/// Answers inference requests of the Open Inference Protocol, version 2, with its binary tensor data and classification
+/// extensions: bodies in, bodies out, without HTTP. Safe for concurrent use.
+/// </summary>
+/// <remarks>
+/// <para>Data in JSON is flat or nested as its shape; FP16 and BF16 are taken and given as numbers too. A null is NaN where the
+/// datatype has it, and an empty text; NaN and infinity, which JSON has no numbers for, are given as null, so they are told
+/// apart in binary data only. Numbers that a datatype cannot hold are refused.</para>
+/// <para>Unknown properties and parameters are ignored; known ones that are given twice are refused.</para>
+/// </remarks>
+public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeProvider)
+{
+    private readonly ConcurrentQueue<InferenceWorkspace> _idle = new();
+
+    /// <summary>What a model takes and gives.</summary>
+    public static TensorSignature Describe(ModelLease lease)
+    {
+        var plan = lease.Model.Inference;
+        return new([.. plan.Inputs.Select(i => i.Metadata)], [.. plan.Outputs.Select(o => o.Metadata)]);
+    }
+
+    /// <summary>Runs a model on the tensors of a request.</summary>
+    /// <param name="lease">Held by the caller until the answer is disposed.</param>
+    /// <param name="body">The whole body, decompressed; not used after this has returned its task.</param>
+    /// <param name="headerLength">Length of its JSON object in bytes where binary data follows, 0 for binary data alone, null for JSON alone.</param>
+    /// <param name="modelName">Given back as <c>model_name</c>.</param>
+    /// <param name="modelVersion">Given back as <c>model_version</c>.</param>
+    /// <param name="cancellationToken">Ends the run of the model.</param>
+    /// <exception cref="InferenceRequestException">The caller has to change the request.</exception>
+    /// <exception cref="Predictions.PredictionFailedException">The model failed on it.</exception>
+    public ValueTask<InferenceAnswer> InferAsync(
+        ModelLease lease, in ReadOnlySequence<byte> body, long? headerLength, string modelName, string modelVersion, CancellationToken cancellationToken)
+    {
+        var workspace = _idle.TryDequeue(out var idle) ? idle : new();
+        try
+        {
+            var started = timeProvider.GetTimestamp();
+            var plan = lease.Model.Inference;
+            workspace.Begin(plan, options.MaxTensorBytes);
+            InferenceRequestReader.Read(body, headerLength, plan, workspace);
+            var parse = timeProvider.GetElapsedTime(started);
+            return RunAsync(lease, plan, workspace, parse, modelName, modelVersion, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            Return(workspace);
+            return ValueTask.FromException<InferenceAnswer>(e);
+        }
+    }
+
+    internal void Return(InferenceWorkspace workspace)
+    {
+        workspace.Clear();
+        if (_idle.Count < 2 * Environment.ProcessorCount)
+            _idle.Enqueue(workspace);
+        else
+            workspace.Dispose();
+    }
+
+    private async ValueTask<InferenceAnswer> RunAsync(
+        ModelLease lease, InferencePlan plan, InferenceWorkspace workspace, TimeSpan parse, string modelName, string modelVersion, CancellationToken cancellationToken)
+    {
+        IDisposableReadOnlyCollection<OrtValue>? outputs = null;
+        try
+        {
+            var started = timeProvider.GetTimestamp();
+            var names = workspace.Requested.Count == 0
+                ? plan.OutputNames
+                : [.. workspace.Requested.Select(o => plan.OutputNames[o.Output])];
+            var rows = plan.Inputs.Length > 0 && workspace.ShapeOf(0) is [var first, ..] ? (int)first : 1;
+            outputs = await lease.RunAsync(plan.InputNames, workspace.TakeValues(), names, rows, cancellationToken);
+            var ran = timeProvider.GetTimestamp();
+            var binaryBytes = AnswerWriter.Write(workspace, plan, outputs, modelName, modelVersion);
+            return new(this, workspace, outputs, binaryBytes)
+            {
+                Rows = rows,
+                Parse = parse,
+                Run = timeProvider.GetElapsedTime(started, ran),
+                Write = timeProvider.GetElapsedTime(ran),
+            };
+        }
+        catch
+        {
+            outputs?.Dispose();
+            Return(workspace);
+            throw;
+        }
+    }
+}
+
+/// <summary>An answer that is ready to be sent. To be disposed once it is; then its memory serves the next request.</summary>
+public sealed class InferenceAnswer : IDisposable
+{
+    private readonly InferenceEngine _engine;
+    private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
+    private readonly long _binaryBytes;
+    private InferenceWorkspace? _workspace;
+
+    internal InferenceAnswer(
+        InferenceEngine engine, InferenceWorkspace workspace, IDisposableReadOnlyCollection<OrtValue> outputs, long binaryBytes)
+    {
+        (_engine, _workspace, _outputs, _binaryBytes) = (engine, workspace, outputs, binaryBytes);
+        HeaderLength = workspace.BinaryParts.Count > 0 ? workspace.Json.Length : null;
+        Length = workspace.Json.Length + binaryBytes;
+    }
+
+    /// <summary>Length of the JSON object where binary data follows it, else null.</summary>
+    public int? HeaderLength { get; }
+
+    /// <summary>Length of the whole body.</summary>
+    public long Length { get; }
+
+    /// <summary>The first dimension of the first input.</summary>
+    public int Rows { get; internal init; }
+
+    /// <summary>Reading the request.</summary>
+    public TimeSpan Parse { get; internal init; }
+
+    /// <summary>Waiting for the model's turn and running it.</summary>
+    public TimeSpan Run { get; internal init; }
+
+    /// <summary>Writing the JSON.</summary>
+    public TimeSpan Write { get; internal init; }
+
+    /// <summary>Writes the body.</summary>
+    public void WriteTo(IBufferWriter<byte> target)
+    {
+        var workspace = _workspace ?? throw new ObjectDisposedException(nameof(InferenceAnswer));
+        target.Write(workspace.Json.Written);
+        if (_binaryBytes > 0)
+            AnswerWriter.WriteBinary(workspace, target);
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _workspace, null) is not { } workspace)
+            return;
+        _outputs.Dispose();
+        _engine.Return(workspace);
+    }
+}

@@ -1,0 +1,122 @@
+using System.Text;
+using System.Text.Json;
+using AIaaS.Formats;
+using AIaaS.Serving.Predictions;
+using Microsoft.ML.OnnxRuntime;
+
+namespace AIaaS.Serving.Inference;
+
+/// <summary>The graph's inputs and outputs as the protocol sees them, worked out once per loaded model.</summary>
+internal sealed class InferencePlan
+{
+    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _inputsByName;
+    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _outputsByName;
+
+    private InferencePlan(TensorPlan[] inputs, TensorPlan[] outputs, int symbols, string? unfed)
+    {
+        (Inputs, Outputs, Symbols, UnfedInput) = (inputs, outputs, symbols, unfed);
+        InputNames = [.. inputs.Select(i => i.Metadata.Name)];
+        OutputNames = [.. outputs.Select(o => o.Metadata.Name)];
+        _inputsByName = Index(InputNames);
+        _outputsByName = Index(OutputNames);
+    }
+
+    public TensorPlan[] Inputs { get; }
+
+    /// <summary>Those that the protocol can give: tensors of a datatype it has.</summary>
+    public TensorPlan[] Outputs { get; }
+
+    public string[] InputNames { get; }
+
+    public string[] OutputNames { get; }
+
+    /// <summary>How many named dimensions the inputs have.</summary>
+    public int Symbols { get; }
+
+    /// <summary>An input that the protocol has no datatype for, so that the model cannot be run; else null.</summary>
+    public string? UnfedInput { get; }
+
+    /// <returns>-1 where there is none.</returns>
+    public int FindInput(ReadOnlySpan<byte> utf8Name) => _inputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
+
+    /// <returns>-1 where there is none.</returns>
+    public int FindOutput(ReadOnlySpan<byte> utf8Name) => _outputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
+
+    public static InferencePlan Create(InferenceSession session, ModelSignature signature)
+    {
+        var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
+        var classes = (signature.Target?.Classes ?? []).Select(c => ClassPlan.Of(c).Utf8Text).ToArray();
+        var scores = signature.Outputs.FirstOrDefault(o => o.Role == OutputRole.Probabilities)?.Name;
+        string? unfed = null;
+        var inputs = new List<TensorPlan>();
+        foreach (var (name, node) in session.InputMetadata)
+        {
+            if (DatatypeOf(node) is { } datatype)
+                inputs.Add(new(new(name, datatype.Name, ShapeOf(node)), datatype, SymbolsOf(node), []));
+            else
+                unfed ??= name;
+        }
+
+        var outputs = session.OutputMetadata
+            .Select(o => (Name: o.Key, Node: o.Value, Datatype: DatatypeOf(o.Value)))
+            .Where(o => o.Datatype is not null)
+            .Select(o => new TensorPlan(new(o.Name, o.Datatype!.Name, ShapeOf(o.Node)), o.Datatype, [], o.Name == scores ? classes : []))
+            .ToArray();
+        return new([.. inputs], outputs, symbols.Count, unfed);
+
+        int[] SymbolsOf(NodeMetadata node)
+        {
+            var indexes = new int[node.Dimensions.Length];
+            for (var i = 0; i < indexes.Length; i++)
+            {
+                var symbol = node.Dimensions[i] < 0 ? node.SymbolicDimensions[i] : "";
+                if (symbol.Length == 0)
+                    indexes[i] = -1;
+                else if (!symbols.TryGetValue(symbol, out indexes[i]))
+                    symbols[symbol] = indexes[i] = symbols.Count;
+            }
+
+            return indexes;
+        }
+    }
+
+    private static Datatype? DatatypeOf(NodeMetadata node) => node.IsTensor ? Datatype.Of(node.ElementDataType) : null;
+
+    private static long[] ShapeOf(NodeMetadata node) => [.. node.Dimensions.Select(d => d < 0 ? -1L : d)];
+
+    private static Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> Index(string[] names)
+    {
+        var index = new Dictionary<byte[], int>(Utf8Comparer.Instance);
+        foreach (var name in names)
+            index.Add(Encoding.UTF8.GetBytes(name), index.Count);
+        return index.GetAlternateLookup<ReadOnlySpan<byte>>();
+    }
+}
+
+/// <param name="Metadata">As callers see it.</param>
+/// <param name="Datatype">Its datatype.</param>
+/// <param name="Symbols">For each dimension the index of its name among all inputs' names, -1 where it has none.</param>
+/// <param name="Labels">UTF-8 names of the classes along its last dimension; empty where it has none.</param>
+internal sealed record TensorPlan(TensorMetadata Metadata, Datatype Datatype, int[] Symbols, byte[][] Labels)
+{
+    public string Name => Metadata.Name;
+
+    /// <summary>The input in messages.</summary>
+    public string Subject { get; } = $"the input '{Metadata.Name}'";
+
+    public JsonEncodedText JsonName { get; } = JsonEncodedText.Encode(Metadata.Name, PredictionPlan.Encoder);
+
+    /// <summary>-1 where a dimension varies. Empty for a scalar, and for a graph that does not tell the number of dimensions.</summary>
+    public long[] Shape { get; } = [.. Metadata.Shape];
+}
+
+/// <summary>An input or output of a model.</summary>
+/// <param name="Name">Its name in the graph.</param>
+/// <param name="Datatype">Its datatype as the protocol names it, for instance <c>FP32</c>.</param>
+/// <param name="Shape">Its shape; -1 where a dimension varies.</param>
+public sealed record TensorMetadata(string Name, string Datatype, IReadOnlyList<long> Shape);
+
+/// <summary>What a model takes and gives.</summary>
+/// <param name="Inputs">All of them are required.</param>
+/// <param name="Outputs">Its tensors; what is no tensor cannot be given by the protocol.</param>
+public sealed record TensorSignature(IReadOnlyList<TensorMetadata> Inputs, IReadOnlyList<TensorMetadata> Outputs);

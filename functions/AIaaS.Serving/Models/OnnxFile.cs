@@ -1,0 +1,308 @@
+using System.Text;
+
+namespace AIaaS.Serving.Models;
+
+/// <summary>What an ONNX file says of itself, read from its bytes before any native code sees them.</summary>
+/// <remarks>
+/// Walks the wire form of <c>onnx.proto</c> and makes no objects of it, so that a hostile file costs no more than one pass.
+/// Unknown fields are passed over.
+/// </remarks>
+internal sealed class OnnxFile
+{
+    /// <summary>Domain of ONNX Runtime Extensions' operators for images and tokens.</summary>
+    public const string ExtensionsDomain = "com.microsoft.extensions";
+
+    /// <summary>Domain of their operators for texts.</summary>
+    public const string ContributedDomain = "ai.onnx.contrib";
+
+    private const int DeepestNesting = 16;
+    private const long MostNodes = 1_000_000;
+
+    private static readonly HashSet<string> StandardDomains = new(StringComparer.Ordinal)
+    {
+        "", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", ExtensionsDomain, ContributedDomain,
+    };
+
+    private readonly HashSet<string> _domains = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _decodedImages = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Domain, string Name), Body> _functions = [];
+
+    private OnnxFile()
+    {
+    }
+
+    /// <summary>Whether a node is an operator of ONNX Runtime Extensions.</summary>
+    public bool UsesExtensions => _domains.Contains(ExtensionsDomain) || _domains.Contains(ContributedDomain);
+
+    /// <summary>Names of the values that are decoded as images.</summary>
+    public IReadOnlySet<string> DecodedImages => _decodedImages;
+
+    /// <summary>Whether a graph that ONNX Runtime has written in a format of its own names a domain of the extensions.</summary>
+    public static bool MayUseExtensions(ReadOnlySpan<byte> optimized) =>
+        optimized.IndexOf("com.microsoft.extensions"u8) >= 0 || optimized.IndexOf("ai.onnx.contrib"u8) >= 0;
+
+    /// <summary>Reads a file, and refuses what is never served.</summary>
+    /// <exception cref="InvalidDataException">It is no ONNX model, or one that is not served; the message says why.</exception>
+    public static OnnxFile Read(ReadOnlySpan<byte> file)
+    {
+        var result = new OnnxFile();
+        var (graph, hasGraph) = (new Body(), false);
+        var model = new WireReader(file);
+        while (model.Next())
+        {
+            switch (model.Field)
+            {
+                case 7:
+                    if (hasGraph)
+                        throw new InvalidDataException("it has two graphs.");
+                    hasGraph = true;
+                    result.ReadGraph(model.Message(), graph, 0);
+                    break;
+                case 25:
+                    result.ReadFunction(model.Message());
+                    break;
+            }
+        }
+
+        if (!hasGraph || graph.Nodes == 0)
+            throw new InvalidDataException("it is not an ONNX model with a graph.");
+        if (result._domains.FirstOrDefault(d => !StandardDomains.Contains(d) && result._functions.Keys.All(f => f.Domain != d)) is { } unknown)
+            throw new InvalidDataException($"it uses operators of the domain '{Excerpt(unknown)}', which are not served; the domains served are ai.onnx, ai.onnx.ml, com.microsoft, {ExtensionsDomain} and {ContributedDomain}.");
+        result.Expand(graph, []);
+        return result;
+    }
+
+    private void ReadFunction(ReadOnlySpan<byte> message)
+    {
+        var (name, domain, body) = ("", "", new Body());
+        var function = new WireReader(message);
+        while (function.Next())
+        {
+            switch (function.Field)
+            {
+                case 1:
+                    name = Text(function.Message());
+                    break;
+                case 7:
+                    ReadNode(function.Message(), body, 0);
+                    break;
+                case 10:
+                    domain = Text(function.Message());
+                    break;
+            }
+        }
+
+        if (!_functions.TryAdd((domain, name), body))
+            throw new InvalidDataException($"it defines the function '{Excerpt(name)}' twice.");
+    }
+
+    private void ReadGraph(ReadOnlySpan<byte> message, Body body, int depth)
+    {
+        if (depth > DeepestNesting)
+            throw new InvalidDataException($"its graphs are nested more than {DeepestNesting} deep.");
+        var graph = new WireReader(message);
+        while (graph.Next())
+        {
+            switch (graph.Field)
+            {
+                case 1:
+                    ReadNode(graph.Message(), body, depth);
+                    break;
+                case 5:
+                    ReadTensor(graph.Message());
+                    break;
+                case 15:
+                    ReadSparseTensor(graph.Message());
+                    break;
+            }
+        }
+    }
+
+    private void ReadNode(ReadOnlySpan<byte> message, Body body, int depth)
+    {
+        if (++body.Nodes > MostNodes)
+            throw TooManyNodes();
+        var (type, domain, input) = ("", "", "");
+        var node = new WireReader(message);
+        while (node.Next())
+        {
+            switch (node.Field)
+            {
+                case 1 when input.Length == 0:
+                    input = Text(node.Message());
+                    break;
+                case 4:
+                    type = Text(node.Message());
+                    break;
+                case 5:
+                    ReadAttribute(node.Message(), body, depth);
+                    break;
+                case 7:
+                    domain = Text(node.Message());
+                    break;
+            }
+        }
+
+        // Some builds of the extensions have this one, which opens any file by its path.
+        if (type == "ImageReader")
+            throw new InvalidDataException("its operator ImageReader reads files of the server, which is not allowed; decode images from bytes with DecodeImage.");
+        _domains.Add(domain);
+        if (type == "DecodeImage" && domain == ExtensionsDomain)
+            _decodedImages.Add(input);
+        body.Calls.TryGetValue((domain, type), out var calls);
+        body.Calls[(domain, type)] = calls + 1;
+    }
+
+    private void ReadAttribute(ReadOnlySpan<byte> message, Body body, int depth)
+    {
+        var attribute = new WireReader(message);
+        while (attribute.Next())
+        {
+            switch (attribute.Field)
+            {
+                case 5 or 10:
+                    ReadTensor(attribute.Message());
+                    break;
+                case 6 or 11:
+                    ReadGraph(attribute.Message(), body, depth + 1);
+                    break;
+                case 22 or 23:
+                    ReadSparseTensor(attribute.Message());
+                    break;
+            }
+        }
+    }
+
+    private static void ReadSparseTensor(ReadOnlySpan<byte> message)
+    {
+        var sparse = new WireReader(message);
+        while (sparse.Next())
+        {
+            if (sparse.Field is 1 or 2)
+                ReadTensor(sparse.Message());
+        }
+    }
+
+    private static void ReadTensor(ReadOnlySpan<byte> message)
+    {
+        var tensor = new WireReader(message);
+        while (tensor.Next())
+        {
+            // A path to another file is never followed: it could name any file of the server's.
+            if (tensor.Field == 13 || (tensor.Field == 14 && tensor.Number != 0))
+                throw new InvalidDataException("it keeps weights in other files (external data); save it as one file, for instance with onnx.save(model, path, save_as_external_data=False).");
+        }
+    }
+
+    /// <summary>Counts nodes as they are once functions are inlined, which few of them can make very many.</summary>
+    private long Expand(Body body, HashSet<Body> open)
+    {
+        if (body.Expanded > 0)
+            return body.Expanded;
+        if (!open.Add(body))
+            throw new InvalidDataException("one of its functions calls itself.");
+        if (open.Count > DeepestNesting)
+            throw new InvalidDataException($"its functions are nested more than {DeepestNesting} deep.");
+        var nodes = 1L;
+        foreach (var (callee, count) in body.Calls)
+        {
+            nodes += count * (_functions.TryGetValue(callee, out var function) ? Expand(function, open) : 1);
+            if (nodes > MostNodes)
+                throw TooManyNodes();
+        }
+
+        open.Remove(body);
+        return body.Expanded = nodes;
+    }
+
+    private static InvalidDataException TooManyNodes() => new($"it has more than {MostNodes} nodes.");
+
+    private static string Text(ReadOnlySpan<byte> utf8) =>
+        utf8.Length <= 1024 ? Encoding.UTF8.GetString(utf8) : throw new InvalidDataException("a name in it is longer than 1024 bytes.");
+
+    private static string Excerpt(string text) => Predictions.Excerpt.Of(text);
+
+    /// <summary>The nodes of a graph with those nested in them, or of a function.</summary>
+    private sealed class Body
+    {
+        public long Nodes { get; set; }
+
+        public long Expanded { get; set; }
+
+        public Dictionary<(string Domain, string Name), long> Calls { get; } = [];
+    }
+
+    /// <summary>Reads the fields of one Protocol Buffers message.</summary>
+    private ref struct WireReader(ReadOnlySpan<byte> message)
+    {
+        private ReadOnlySpan<byte> _rest = message;
+        private ReadOnlySpan<byte> _content;
+        private bool _isMessage;
+
+        public int Field { get; private set; }
+
+        /// <summary>A field that is a number.</summary>
+        public ulong Number { get; private set; }
+
+        /// <summary>A field that has bytes.</summary>
+        public readonly ReadOnlySpan<byte> Message() => _isMessage ? _content : throw Malformed();
+
+        public bool Next()
+        {
+            if (_rest.IsEmpty)
+                return false;
+            var tag = ReadNumber();
+            if (tag >> 3 is 0 or > int.MaxValue)
+                throw Malformed();
+            Field = (int)(tag >> 3);
+            _isMessage = false;
+            switch (tag & 7)
+            {
+                case 0:
+                    Number = ReadNumber();
+                    break;
+                case 1:
+                    Take(8);
+                    break;
+                case 2:
+                    _content = Take(ReadNumber());
+                    _isMessage = true;
+                    break;
+                case 5:
+                    Take(4);
+                    break;
+                default:
+                    throw Malformed();
+            }
+
+            return true;
+        }
+
+        private ReadOnlySpan<byte> Take(ulong length)
+        {
+            if (length > (ulong)_rest.Length)
+                throw Malformed();
+            var taken = _rest[..(int)length];
+            _rest = _rest[(int)length..];
+            return taken;
+        }
+
+        private ulong ReadNumber()
+        {
+            var number = 0UL;
+            for (var i = 0; i < 10 && i < _rest.Length; i++)
+            {
+                number |= (_rest[i] & 0x7FUL) << (7 * i);
+                if (_rest[i] < 0x80)
+                {
+                    _rest = _rest[(i + 1)..];
+                    return number;
+                }
+            }
+
+            throw Malformed();
+        }
+
+        private static InvalidDataException Malformed() => new("it is not an ONNX file, or is cut off.");
+    }
+}

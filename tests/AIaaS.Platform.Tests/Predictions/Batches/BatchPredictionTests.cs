@@ -1,0 +1,347 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using AIaaS.Data.Exchange;
+using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Predictions.Batches;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Storage;
+using AIaaS.Serving.Tests;
+using static AIaaS.Platform.Tests.Runs.RunWorld;
+
+namespace AIaaS.Platform.Tests.Predictions.Batches;
+
+public sealed class BatchPredictionTests
+{
+    private const string FiveRows = """[{"length":1,"mass":1},{"length":2,"mass":2},[3,3],{"length":4},{"mass":5}]""";
+
+    [Fact]
+    public async Task Every_row_is_predicted_in_its_order()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 5L, 5L, 0L), (batch.Status, batch.Rows, batch.RowsDone, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 2, 3, 4);
+        Assert.Empty(await world.ErrorsAsync());
+    }
+
+    [Fact]
+    public async Task A_row_at_fault_does_not_take_its_neighbours_down()
+    {
+        await using var world = await new BatchWorld(chunkRows: 100).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync("""[{"length":1},{"length":"long"},{"length":3},7,{"lenght":5},{"length":6}]""");
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 6L, 3L), (batch.Status, batch.RowsDone, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 2, 5);
+        var errors = await world.ErrorsAsync();
+        BatchWorld.AssertRows(errors, 1, 3, 4);
+        Assert.StartsWith("feature 'length'", errors[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("'length' meant", errors[2].GetProperty("reason").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_row_that_the_model_fails_on_does_not_stop_the_rest()
+    {
+        await using var world = await new BatchWorld(chunkRows: 2).WithAsync("m", TestModels.Failing);
+        await world.CreateAsync("""[{"index":0},{"index":1000000},{"index":0},{"index":0}]""");
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 1L), (batch.Status, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 2, 3);
+        Assert.Equal("The model failed on this row.", (await world.ErrorsAsync())[0].GetProperty("reason").GetString());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_step_the_process_dies_at_every_row_is_in_the_result_once(bool stepIsDone)
+    {
+        // Until a run dies nowhere any more.
+        for (var step = 1; ; step++)
+        {
+            await using var world = await new BatchWorld(chunkRows: 2).WithAsync("m", TestModels.Regression);
+            await world.CreateAsync("""[{"length":1},{"length":2},{"length":"x"},{"length":4},{"length":5}]""");
+            world.World.Runs.Crash.Arm(step, stepIsDone);
+            try
+            {
+                await world.RunAsync();
+                Assert.True(step > 5);
+                return;
+            }
+            catch (CrashedException)
+            {
+                world.World.Runs.Crash.Restart();
+            }
+
+            var batch = await world.RunAsync();
+
+            Assert.Equal((BatchStatus.Succeeded, 5L, 1L), (batch.Status, batch.RowsDone, batch.RowsFailed));
+            BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 3, 4);
+            BatchWorld.AssertRows(await world.ErrorsAsync(), 2);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_batch_that_was_recorded_has_a_message_whatever_step_its_maker_dies_at(bool stepIsDone)
+    {
+        for (var step = 1; ; step++)
+        {
+            await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+            world.World.Runs.Queue.Messages.Clear();
+            world.World.Runs.Crash.Arm(step, stepIsDone);
+            try
+            {
+                await world.CreateAsync(FiveRows);
+                Assert.True(step > 3);
+                return;
+            }
+            catch (CrashedException)
+            {
+                world.World.Runs.Crash.Restart();
+            }
+
+            var recorded = await world.World.Runs.Catalog.FindAsync(BatchPrediction.Kind, Tenant, "b", default) is not null;
+            Assert.True(!recorded || world.World.Runs.Queue.Messages.Any(message => message.Queue == BatchQueues.Work));
+        }
+    }
+
+    [Fact]
+    public async Task A_chunk_that_is_done_is_not_predicted_again()
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+
+        var seen = new List<long> { (await world.RunAsync()).RowsDone };
+        var first = await world.World.Runs.Store.GetPropertiesAsync(Chunk(0), default);
+        seen.Add((await world.RunAsync()).RowsDone);
+        var batch = await world.RunAsync();
+
+        Assert.Equal([2, 4], seen);
+        Assert.Equal((BatchStatus.Succeeded, 5L), (batch.Status, batch.RowsDone));
+        Assert.Equal(first!.ETag, (await world.World.Runs.Store.GetPropertiesAsync(Chunk(0), default))!.ETag);
+    }
+
+    [Fact]
+    public async Task Work_whose_time_is_over_goes_on_by_another_message()
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        world.World.Runs.Queue.Messages.Clear();
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal(BatchStatus.Running, batch.Status);
+        Assert.Equal(BatchQueues.Work, Assert.Single(world.World.Runs.Queue.Messages).Queue);
+    }
+
+    [Fact]
+    public async Task Rows_that_end_the_process_again_and_again_are_passed_over()
+    {
+        await using var world = await new BatchWorld(chunkRows: 2).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.World.Runs.Catalog.UpdateAsync(
+            BatchPrediction.Kind, Tenant, "b", current => current with { Status = BatchStatus.Running, Rows = 5, Attempts = new BatchOptions().MaximumAttempts }, default);
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 2L), (batch.Status, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 2, 3, 4);
+        BatchWorld.AssertRows(await world.ErrorsAsync(), 0, 1);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_again_and_again_ends_the_batch_and_blames_no_row()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.World.Runs.Store.DeleteAsync(new ObjectPath(Containers.Models, $"{Tenant}/m/1/model.onnx"), null, default);
+
+        for (var failure = 1; failure < new BatchOptions().MaximumFailures; failure++)
+        {
+            await Assert.ThrowsAnyAsync<Exception>(() => world.RunAsync());
+        }
+
+        var batch = await world.RunAsync();
+        Assert.Equal((BatchStatus.Failed, 0L), (batch.Status, batch.RowsFailed));
+    }
+
+    [Theory]
+    [InlineData(TableFormat.Csv)]
+    [InlineData(TableFormat.Parquet)]
+    public async Task Results_are_a_table_with_a_column_for_each_probability(TableFormat format)
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.StringLabel);
+        await world.CreateAsync("""[{"length":40,"mass":3000,"island":"Dream"},{"length":50,"mass":5000,"island":"Biscoe"}]""", format: format);
+        Assert.Equal(BatchStatus.Succeeded, (await world.RunAsync()).Status);
+
+        var (_, content) = await world.Service.OpenResultsAsync(Tenant, "b", default);
+
+        if (format is TableFormat.Parquet)
+        {
+            var magic = new byte[4];
+            await content.Stream.ReadExactlyAsync(magic);
+            await content.DisposeAsync();
+            Assert.Equal("PAR1", Encoding.ASCII.GetString(magic));
+            return;
+        }
+
+        var lines = (await BatchWorld.TextAsync(content)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("row,label,probabilities.Adelie,probabilities.Chinstrap,\"probabilities.Gentoo \"\"G\"\"\"", lines[0]);
+        Assert.Equal(["0", "1"], lines.Skip(1).Select(line => line.Split(',')[0]));
+    }
+
+    [Fact]
+    public async Task A_table_of_no_predictions_is_still_a_table()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateAsync("""[7]""", format: TableFormat.Csv);
+        await world.RunAsync();
+
+        var (_, content) = await world.Service.OpenResultsAsync(Tenant, "b", default);
+
+        Assert.Equal("row\n", await BatchWorld.TextAsync(content));
+    }
+
+    [Fact]
+    public async Task A_CSV_file_is_read_as_data_sets_are_and_its_bad_lines_are_told_of()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.StringLabel);
+        var csv = new StringBuilder("id,length,mass,island\n");
+        for (var row = 0; row < 7; row++)
+        {
+            csv.Append(CultureInfo.InvariantCulture, $"{row},{40 + row}.5,{3000 + row},Dream\n");
+        }
+
+        csv.Append("8,41.5,3000,Dream,too,many\n");
+        // The same row twice is two rows here.
+        csv.Append("6,46.5,3006,Dream\n");
+        await world.CreateOfFileAsync("new.csv", csv.ToString());
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 9L, 1L), (batch.Status, batch.Rows, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 2, 3, 4, 5, 6, 7);
+        Assert.Equal(9, Assert.Single(await world.ErrorsAsync()).GetProperty("line").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_broken_line_of_JSON_Lines_is_one_row_without_a_prediction()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("new.jsonl", "{\"length\":1}\n{\"length\":\n\n{\"length\":3}\n");
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((3L, 1L), (batch.RowsDone, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 2);
+        BatchWorld.AssertRows(await world.ErrorsAsync(), 1);
+    }
+
+    [Fact]
+    public async Task A_table_without_any_feature_of_the_model_fails_with_their_names()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("new.csv", "a,b\n1,2\n3,4\n");
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal(BatchStatus.Failed, batch.Status);
+        Assert.Contains("'length', 'mass'", batch.Error!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_cancelled_batch_is_not_worked_on()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.Service.CancelAsync(Tenant, "b", default);
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Cancelled, 0L), (batch.Status, batch.RowsDone));
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => world.ResultsAsync());
+        Assert.Equal(Problem.Conflict, refusal.Problem);
+    }
+
+    [Fact]
+    public async Task A_batch_that_has_ended_cannot_be_cancelled()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.RunAsync();
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => world.Service.CancelAsync(Tenant, "b", default));
+
+        Assert.Equal(Problem.Conflict, refusal.Problem);
+    }
+
+    [Fact]
+    public async Task The_same_id_asks_for_the_same_batch()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        var first = await world.CreateAsync(FiveRows, webhook: new Uri("https://example.com/hook"));
+
+        var again = await world.CreateAsync(FiveRows, webhook: new Uri("https://example.com/hook"));
+
+        Assert.Equal(first.Webhook!.Secret, again.Webhook!.Secret);
+    }
+
+    [Fact]
+    public async Task One_version_of_a_dropped_file_is_one_batch()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        const string Path = $"{Tenant}/m/predictions/new.csv";
+        await world.World.Runs.Store.WriteAsync(new ObjectPath(Containers.Incoming, Path), new MemoryStream("length,mass\n1,2\n3,4\n"u8.ToArray()), null, default);
+
+        var first = await world.Service.AcceptDropAsync(Path, default);
+        var batch = await world.RunAsync(first!.Id);
+        var again = await world.Service.AcceptDropAsync(Path, default);
+
+        Assert.Equal((BatchStatus.Succeeded, TableFormat.Csv, 2L), (batch.Status, batch.Format, batch.RowsDone));
+        Assert.Equal(batch, again);
+    }
+
+    [Theory]
+    [InlineData("default/churn/predictions/new.csv", true)]
+    [InlineData("default/churn/new.csv", false)]
+    [InlineData("default/churn/other/new.csv", false)]
+    [InlineData("default/churn/predictions/deeper/new.csv", false)]
+    [InlineData("default/Churn/predictions/new.csv", false)]
+    [InlineData("default/churn/predictions/.hidden", false)]
+    public void Only_a_file_in_the_endpoints_own_folder_is_predicted(string path, bool predicted)
+        => Assert.Equal(predicted, BatchPredictionService.IsDrop(path));
+
+    [Fact]
+    public async Task All_rows_are_answered_by_the_version_with_most_of_the_traffic()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.World.RegisterAsync("m", TestModels.Regression);
+        await world.Endpoints.PutAsync(
+            Tenant, "m", new EndpointDefinition { Model = "m", Traffic = [new TrafficShare(1, 10), new TrafficShare(2, 90)] }, default, default);
+
+        Assert.Equal(2, (await world.CreateAsync(FiveRows)).ModelVersion);
+    }
+
+    [Fact]
+    public async Task A_late_message_begins_only_what_nobody_has_begun()
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.RunAsync();
+
+        await world.Runner.RunAsync(new BatchReference(Tenant, "b", Late: true), default);
+
+        Assert.Equal(2, (await world.GetAsync()).RowsDone);
+    }
+
+    private static ObjectPath Chunk(int number)
+        => BatchPrediction.FileOf(Tenant, "b", string.Create(CultureInfo.InvariantCulture, $"chunks/{number:D8}.results.jsonl"));
+}

@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json;
+using AIaaS.Data.Exchange;
+using AIaaS.Formats;
+using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Predictions;
+using AIaaS.Platform.Predictions.Batches;
+using AIaaS.Platform.Storage;
+using AIaaS.Platform.Tests.Models;
+using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using static AIaaS.Platform.Tests.Runs.RunWorld;
+
+namespace AIaaS.Platform.Tests.Predictions.Batches;
+
+/// <summary>Batch predictions without a host: messages are handed over by the tests, and the process dies where they say.</summary>
+internal sealed class BatchWorld : IAsyncDisposable
+{
+    private readonly TemporaryFolder _home = new();
+    private readonly ModelServer _server;
+    private readonly EndpointDirectory _directory;
+
+    public BatchWorld(int chunkRows = 3, TimeSpan? timePerMessage = null)
+    {
+        _directory = new EndpointDirectory(World.Runs.Catalog, World.Runs.Time, NullLogger<EndpointDirectory>.Instance);
+        Endpoints = new EndpointService(World.Runs.Catalog, World.Registry, _directory, World.Runs.Time);
+        _server = new ModelServer(new RegistryModelSource(World.Registry), new ModelServerOptions(), TimeProvider.System);
+        Service = new BatchPredictionService(
+            World.Runs.Catalog, World.Runs.Store, World.Runs.Queue, _directory, World.Registry, World.Runs.Datasets, new WebhookGuard(new WebhookOptions()), World.Runs.Time);
+        Runner = new BatchPredictionRunner(
+            World.Runs.Catalog,
+            World.Runs.Store,
+            World.Runs.Queue,
+            World.Runs.Datasets,
+            new ModelHost(World.Registry, _server),
+            new Predictor(TimeProvider.System),
+            new PlatformOptions { Home = _home.Path },
+            new BatchOptions { ChunkRows = chunkRows, TimePerMessage = timePerMessage ?? TimeSpan.FromHours(1) },
+            World.Runs.Time,
+            NullLogger<BatchPredictionRunner>.Instance);
+    }
+
+    public RegistryWorld World { get; } = new();
+
+    public EndpointService Endpoints { get; }
+
+    public BatchPredictionService Service { get; }
+
+    public BatchPredictionRunner Runner { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _directory.Dispose();
+        World.Dispose();
+        _home.Dispose();
+    }
+
+    /// <summary>Registers a model and puts an endpoint of the same name before it.</summary>
+    public async Task<BatchWorld> WithAsync(string model, TestModel served, UnknownFeatures unknown = UnknownFeatures.Refuse)
+    {
+        await World.RegisterAsync(model, served);
+        await Endpoints.PutAsync(Tenant, model, new EndpointDefinition { Model = model, UnknownFeatures = unknown }, default, default);
+        return this;
+    }
+
+    public Task<BatchPrediction> CreateAsync(string rows, string endpoint = "m", TableFormat format = TableFormat.Jsonl, string id = "b", Uri? webhook = null)
+    {
+        var batch = new NewBatch { Id = id, Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.Rows }, Format = format, Webhook = webhook };
+        return Service.CreateAsync(Tenant, batch, [.. JsonDocument.Parse(rows).RootElement.EnumerateArray()], default);
+    }
+
+    public Task<BatchPrediction> CreateOfFileAsync(string file, string content, string endpoint = "m", TableFormat format = TableFormat.Jsonl)
+    {
+        var batch = new NewBatch { Id = "b", Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.File, File = file }, Format = format };
+        return Service.CreateAsync(Tenant, batch, new MemoryStream(Encoding.UTF8.GetBytes(content)), default);
+    }
+
+    public async Task<BatchPrediction> RunAsync(string id = "b")
+    {
+        await Runner.RunAsync(new BatchReference(Tenant, id), default);
+        return await GetAsync(id);
+    }
+
+    public async Task<BatchPrediction> GetAsync(string id = "b") => (await Service.GetAsync(Tenant, id, default)).Value;
+
+    public async Task<JsonElement[]> ResultsAsync(string id = "b")
+    {
+        var (_, content) = await Service.OpenResultsAsync(Tenant, id, default);
+        return await LinesAsync(content);
+    }
+
+    public async Task<JsonElement[]> ErrorsAsync(string id = "b") => await LinesAsync(await Service.OpenErrorsAsync(Tenant, id, default));
+
+    public static async Task<string> TextAsync(ObjectContent content)
+    {
+        await using (content)
+        {
+            using var reader = new StreamReader(content.Stream);
+            return await reader.ReadToEndAsync();
+        }
+    }
+
+    /// <summary>Checks which rows lines are of, in their order.</summary>
+    public static void AssertRows(IEnumerable<JsonElement> lines, params long[] rows)
+        => Assert.Equal(rows, lines.Select(line => line.GetProperty("row").GetInt64()));
+
+    private static async Task<JsonElement[]> LinesAsync(ObjectContent content)
+        => [.. (await TextAsync(content)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+}

@@ -1,0 +1,150 @@
+using AIaaS.Learning.Onnx.Protos;
+using AIaaS.Serving.Models;
+using Google.Protobuf;
+
+namespace AIaaS.Serving.Tests;
+
+public class OnnxFileTests
+{
+    [Fact]
+    public void A_plain_model_uses_no_extensions() => Assert.False(OnnxFile.Read(TestModels.Echo.Read()).UsesExtensions);
+
+    [Fact]
+    public void An_operator_of_the_extensions_is_seen_even_in_a_nested_graph()
+    {
+        var model = Model(Nested(Node("DecodeImage", OnnxFile.ExtensionsDomain), depth: 3));
+
+        Assert.True(OnnxFile.Read(model).UsesExtensions);
+    }
+
+    [Fact]
+    public void Operators_of_an_unknown_domain_are_refused_by_its_name()
+        => Assert.Contains("'my.company'", Refuse(Model(Node("Anything", "my.company"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void Operators_of_a_domain_that_the_file_defines_are_served()
+    {
+        var model = Parse(Model(Node("Twice", "my.company")));
+        model.Functions.Add(Function("my.company", "Twice", Node("Add")));
+
+        Assert.False(OnnxFile.Read(model.ToByteArray()).UsesExtensions);
+    }
+
+    [Fact]
+    public void Weights_in_other_files_are_refused_wherever_they_are()
+    {
+        var tensor = new TensorProto { DataLocation = TensorProto.Types.DataLocation.External };
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "../../etc/passwd" });
+        var constant = Node("Constant");
+        constant.Attribute.Add(new AttributeProto { Name = "value", T = tensor });
+        var initializer = Parse(Model(Node("Add")));
+        initializer.Graph.Initializer.Add(tensor);
+
+        Assert.Contains("external data", Refuse(Model(Nested(constant, depth: 2))), StringComparison.Ordinal);
+        Assert.Contains("external data", Refuse(initializer.ToByteArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Graphs_nested_without_end_are_refused()
+        => Assert.Contains("nested", Refuse(Model(Nested(Node("Add"), depth: 50))), StringComparison.Ordinal);
+
+    [Fact]
+    public void Functions_that_double_at_each_level_are_refused()
+    {
+        var model = Parse(Model(Node("F0", "bomb")));
+        for (var i = 0; i < 40; i++)
+            model.Functions.Add(Function("bomb", $"F{i}", [.. Enumerable.Repeat(Node($"F{i + 1}", "bomb"), 100)]));
+        model.Functions.Add(Function("bomb", "F40", Node("Add")));
+
+        Assert.NotEmpty(Refuse(model.ToByteArray()));
+    }
+
+    [Fact]
+    public void Few_levels_of_functions_that_make_too_many_nodes_are_refused()
+    {
+        var model = Parse(Model(Node("F0", "bomb")));
+        for (var i = 0; i < 6; i++)
+            model.Functions.Add(Function("bomb", $"F{i}", [.. Enumerable.Repeat(Node($"F{i + 1}", "bomb"), 100)]));
+        model.Functions.Add(Function("bomb", "F6", Node("Add")));
+
+        Assert.Contains("nodes", Refuse(model.ToByteArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_function_that_calls_itself_is_refused()
+    {
+        var model = Parse(Model(Node("F", "loop")));
+        model.Functions.Add(Function("loop", "F", Node("F", "loop")));
+
+        Assert.Contains("calls itself", Refuse(model.ToByteArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_cut_of_a_file_is_read_or_refused_with_a_reason()
+    {
+        var file = TestModels.StringLabel.Read();
+
+        for (var length = 0; length < file.Length; length++)
+        {
+            var cut = file[..length];
+            if (Record.Exception(() => OnnxFile.Read(cut)) is { } refusal)
+                Assert.IsType<InvalidDataException>(refusal);
+        }
+    }
+
+    [Fact]
+    public void Any_mutation_of_a_file_is_read_or_refused_with_a_reason()
+    {
+        var random = new Random(5);
+        var file = TestModels.StringLabel.Read();
+        var refused = 0;
+
+        for (var i = 0; i < 20_000; i++)
+        {
+            var mutated = (byte[])file.Clone();
+            for (var edits = 1 + random.Next(4); edits > 0; edits--)
+                mutated[random.Next(mutated.Length)] = (byte)random.Next(256);
+            if (Record.Exception(() => OnnxFile.Read(mutated)) is { } refusal)
+            {
+                Assert.IsType<InvalidDataException>(refusal);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 100, 19_900);
+    }
+
+    internal static byte[] Model(params NodeProto[] nodes)
+    {
+        var model = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "test" } };
+        model.Graph.Node.AddRange(nodes);
+        return model.ToByteArray();
+    }
+
+    private static ModelProto Parse(byte[] file) => ModelProto.Parser.ParseFrom(file);
+
+    private static NodeProto Node(string type, string domain = "") => new() { OpType = type, Domain = domain };
+
+    private static NodeProto Nested(NodeProto node, int depth)
+    {
+        for (; depth > 0; depth--)
+        {
+            var outer = Node("If");
+            var branch = new AttributeProto { Name = "then_branch", G = new GraphProto() };
+            branch.G.Node.Add(node);
+            outer.Attribute.Add(branch);
+            node = outer;
+        }
+
+        return node;
+    }
+
+    private static FunctionProto Function(string domain, string name, params NodeProto[] nodes)
+    {
+        var function = new FunctionProto { Domain = domain, Name = name };
+        function.Node.AddRange(nodes);
+        return function;
+    }
+
+    private static string Refuse(byte[] file) => Assert.Throws<InvalidDataException>(() => OnnxFile.Read(file)).Message;
+}
