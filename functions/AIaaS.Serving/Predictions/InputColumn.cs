@@ -135,7 +135,7 @@ internal sealed class FloatingColumn<T>(FeaturePlan plan) : PinnedColumn<T>(plan
         {
             case JsonTokenType.Number when _kind is not (ColumnKind.Boolean or ColumnKind.Datetime):
                 // By way of double as the training data came: 0.1 is the same float here and there.
-                var value = T.CreateTruncating(reader.GetDouble());
+                var value = T.CreateTruncating(JsonTokens.NumberOf(ref reader));
                 if (!T.IsFinite(value))
                     throw OutOfRange(ref reader, row, typeof(T) == typeof(float) ? "a 32-bit float" : "a 64-bit float");
                 Values[row] = value;

@@ -12,7 +12,7 @@ internal static class ServingModels
 {
     public const string Small = "small";
     public const string Large = "large";
-    private const int Hidden = 1024;
+    private const int Hidden = 1536;
 
     public static (ModelSignature Signature, byte[] File) Read(string name) =>
         name == Small ? (TestModels.TenNumbers.Signature, TestModels.TenNumbers.Read()) : CreateLarge();
@@ -24,7 +24,7 @@ internal static class ServingModels
         return $"{{\"rows\":[{string.Join(',', Enumerable.Range(0, rows).Select(_ => $"{{{string.Join(',', Enumerable.Range(0, 10).Select(i => FormattableString.Invariant($"\"x{i}\":{random.NextDouble() * 100:F4}")))}}}"))}]}}";
     }
 
-    /// <summary>A perceptron with a hidden layer of 1024 by 1024: the weights of one row's run are read once for all rows of a run.</summary>
+    /// <summary>A perceptron with a hidden layer of 1536 by 1536: the weights of one row's run are read once for all rows of a run.</summary>
     private static (ModelSignature Signature, byte[] File) CreateLarge()
     {
         var random = new Random(1);

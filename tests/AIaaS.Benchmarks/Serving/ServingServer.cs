@@ -12,7 +12,6 @@ using AIaaS.Platform;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Predictions;
-using AIaaS.Platform.Runs;
 using AIaaS.Platform.Security;
 using AIaaS.Platform.Storage;
 using AIaaS.Serving.Batching;
@@ -146,7 +145,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
     {
         var (signature, file) = ServingModels.Read(model);
         var registry = services.GetRequiredService<ModelRegistry>();
-        var folder = Run.JobFolder(new RunReference(Tenant, "run"), "train");
+        var folder = new ObjectPath(Containers.Runs, $"{Tenant}/benchmark/");
         var version = await registry.AllocateAsync(Tenant, "ten", cancellationToken);
         JobArtifact[] artifacts =
         [
