@@ -20,6 +20,7 @@ public sealed record ModelView(
 }
 
 /// <summary>Which version an alias is to point to.</summary>
+/// <param name="Version">One of the model's.</param>
 public sealed record AliasDefinition(int Version);
 
 /// <summary>Models and their versions.</summary>
@@ -32,6 +33,8 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     [Function("ImportModelVersion")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
+    [Takes(ContentTypes = "application/octet-stream, multipart/form-data", IdempotencyKey = true)]
+    [Answers(201, typeof(ModelVersion), ETag = true, Location = true)]
     public async Task<IResult> ImportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,
         string model)
@@ -48,6 +51,9 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     /// <summary>Points an alias of a model to one of its versions.</summary>
     [Function("PutModelAlias")]
     [RequiresRole(Role.Trainer)]
+    [Takes(typeof(AliasDefinition), Example = """{"version":3}""")]
+    [Answers(200, typeof(ModelView), ETag = true)]
+    [Answers(201, typeof(ModelView), ETag = true)]
     public async Task<IResult> PutAliasAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/models/{model}/aliases/{alias}")] HttpRequest request,
         string model,

@@ -26,71 +26,97 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
 
     private static readonly string[] Extensions = ["binary_tensor_data", "classification", "model_repository", "statistics"];
 
-    private static readonly ServerView Server = new(
+    private static readonly InferenceServerView Server = new(
         "aiaas", typeof(InferenceFunctions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0", Extensions);
 
+    /// <summary>Whether the server runs.</summary>
     [Function("InferenceServerLive")]
     [Anonymous]
     [RequestLimits(MaxBodyBytes = 0)]
+    [Answers(200, typeof(InferenceHealthView))]
     public static IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "v2/health/live")] HttpRequest request)
-        => Reply.Json(new HealthView(true));
+        => Reply.Json(new InferenceHealthView(true));
 
+    /// <summary>Whether the server can answer; 503 where it cannot yet.</summary>
     [Function("InferenceServerReady")]
     [Anonymous]
     [RequestLimits(MaxBodyBytes = 0)]
+    [Answers(200, typeof(InferenceHealthView))]
     public async Task<IResult> ReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "v2/health/ready")] HttpRequest request)
         => await readiness.IsReadyAsync().WaitAsync(request.HttpContext.RequestAborted)
-            ? Reply.Json(new HealthView(true))
+            ? Reply.Json(new InferenceHealthView(true))
             : throw new ProblemException(Problem.Unavailable, "Not ready yet. Ask again in a moment.") { RetryAfter = TimeSpan.FromSeconds(2) };
 
+    /// <summary>Names the server and the extensions of the protocol that it has.</summary>
     [Function("InferenceServer")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(InferenceServerView))]
     public static IResult GetServer([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v2")] HttpRequest request)
         => Reply.Json(Server);
 
+    /// <summary>Describes the inputs and outputs of an endpoint's or model's version.</summary>
     /// <remarks><c>/v2/models/stats</c> matches this route too, and means the statistics of all models.</remarks>
     [Function("InferenceModel")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(InferenceModelView))]
     public Task<IResult> GetModelAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models)] HttpRequest request, string model)
         => model == "stats" ? StatisticsAsync(request, model: null, version: null) : DescribeAsync(request, model, version: null);
 
+    /// <summary>Describes the inputs and outputs of one version of a model.</summary>
     [Function("InferenceModelVersion")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(InferenceModelView))]
     public Task<IResult> GetModelVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions)] HttpRequest request, string model, string version)
         => DescribeAsync(request, model, version);
 
+    /// <summary>Whether a model can answer; it is loaded first where it is not in memory.</summary>
     [Function("InferenceModelReady")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(InferenceReadyView))]
     public Task<IResult> GetModelReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models + "/ready")] HttpRequest request, string model)
         => RequireReadyAsync(request, model, version: null);
 
+    /// <summary>Whether one version of a model can answer; it is loaded first where it is not in memory.</summary>
     [Function("InferenceModelVersionReady")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(InferenceReadyView))]
     public Task<IResult> GetModelVersionReadyAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/ready")] HttpRequest request, string model, string version)
         => RequireReadyAsync(request, model, version);
 
+    /// <summary>Counts what a model's versions have done in this process.</summary>
     [Function("InferenceModelStatistics")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(StatisticsView))]
     public Task<IResult> GetModelStatisticsAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models + "/stats")] HttpRequest request, string model)
         => StatisticsAsync(request, model, version: null);
 
+    /// <summary>Counts what one version of a model has done in this process.</summary>
     [Function("InferenceModelVersionStatistics")]
     [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(StatisticsView))]
     public Task<IResult> GetModelVersionStatisticsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/stats")] HttpRequest request, string model, string version)
         => StatisticsAsync(request, model, version);
 
+    /// <summary>Runs a model on tensors, as JSON or in binary.</summary>
     [Function("Infer")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    [Takes(typeof(InferenceRequestBody), ContentTypes = "application/octet-stream", Example = """{"inputs":[{"name":"length","shape":[1,1],"datatype":"FP32","data":[1.5]}]}""")]
+    [TakesHeader("Inference-Header-Content-Length", "The length of the JSON before binary tensors, in bytes.")]
+    [Answers(200, typeof(InferenceAnswerBody), ContentType = "application/octet-stream")]
     public Task<IResult> InferAsync([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Models + "/infer")] HttpRequest request, string model)
         => AnswerAsync(request, model, version: null);
 
+    /// <summary>Runs one version of a model on tensors, as JSON or in binary.</summary>
     [Function("InferVersion")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    [Takes(typeof(InferenceRequestBody), ContentTypes = "application/octet-stream", Example = """{"inputs":[{"name":"length","shape":[1,1],"datatype":"FP32","data":[1.5]}]}""")]
+    [TakesHeader("Inference-Header-Content-Length", "The length of the JSON before binary tensors, in bytes.")]
+    [Answers(200, typeof(InferenceAnswerBody), ContentType = "application/octet-stream")]
     public Task<IResult> InferVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Versions + "/infer")] HttpRequest request, string model, string version)
         => AnswerAsync(request, model, version);
@@ -98,7 +124,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     private async Task<IResult> DescribeAsync(HttpRequest request, string model, string? version)
     {
         var described = await inference.DescribeAsync(request.Tenant(), model, version, request.Aborted());
-        return Reply.Json(new ModelView(
+        return Reply.Json(new InferenceModelView(
             model,
             [.. described.Versions.Select(number => number.ToString(CultureInfo.InvariantCulture))],
             "onnx_onnxv1",
@@ -109,7 +135,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     private async Task<IResult> RequireReadyAsync(HttpRequest request, string model, string? version)
     {
         await inference.RequireReadyAsync(request.Tenant(), model, version, request.Aborted());
-        return Reply.Json(new ReadyView(model, true));
+        return Reply.Json(new InferenceReadyView(model, true));
     }
 
     private async Task<IResult> StatisticsAsync(HttpRequest request, string? model, string? version)
@@ -208,12 +234,23 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
             : throw new ProblemException(Problem.InvalidValue, $"'{HeaderLength}' must be the length of the JSON object in bytes.");
     }
 
-    private sealed record HealthView(bool Live);
+    /// <param name="Live">Whether the server runs, or for readiness, whether it can answer.</param>
+    private sealed record InferenceHealthView(bool Live);
 
-    private sealed record ServerView(string Name, string Version, IReadOnlyList<string> Extensions);
+    /// <param name="Name">Always <c>aiaas</c>.</param>
+    /// <param name="Version">The version of the product.</param>
+    /// <param name="Extensions">The extensions of the protocol that are there.</param>
+    private sealed record InferenceServerView(string Name, string Version, IReadOnlyList<string> Extensions);
 
-    private sealed record ModelView(
+    /// <param name="Name">The name that was asked for.</param>
+    /// <param name="Versions">The versions that answer under this name.</param>
+    /// <param name="Platform">Always <c>onnx_onnxv1</c>.</param>
+    /// <param name="Inputs">What the graph takes.</param>
+    /// <param name="Outputs">What the graph gives.</param>
+    private sealed record InferenceModelView(
         string Name, IReadOnlyList<string> Versions, string Platform, IReadOnlyList<TensorMetadata> Inputs, IReadOnlyList<TensorMetadata> Outputs);
 
-    private sealed record ReadyView(string Name, bool Ready);
+    /// <param name="Name">The name that was asked for.</param>
+    /// <param name="Ready">Whether it can answer.</param>
+    private sealed record InferenceReadyView(string Name, bool Ready);
 }

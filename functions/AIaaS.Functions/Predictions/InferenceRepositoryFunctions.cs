@@ -13,8 +13,11 @@ namespace AIaaS.Functions.Predictions;
 /// <summary>The model repository extension of the Open Inference Protocol.</summary>
 public sealed class InferenceRepositoryFunctions(InferenceService inference)
 {
+    /// <summary>Lists the versions of all models, and whether they are in memory.</summary>
     [Function("InferenceRepositoryIndex")]
     [RequiresRole(Role.Reader)]
+    [Takes(Optional = true, ContentTypes = "application/json", Example = """{"ready":true}""")]
+    [Answers(200, typeof(IReadOnlyList<EntryView>))]
     public async Task<IResult> ListAsync([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/index")] HttpRequest request)
     {
         using var body = await ReadAsync(request);
@@ -30,9 +33,12 @@ public sealed class InferenceRepositoryFunctions(InferenceService inference)
         return Reply.Json(entries.Where(entry => entry.IsLoaded || !onlyReady).Select(EntryView.Of).ToList());
     }
 
+    /// <summary>Loads a model, so that its first request finds it ready.</summary>
     [Function("InferenceRepositoryLoad")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(TimeoutSeconds = 120)]
+    [Takes(Optional = true, ContentTypes = "application/json", Example = "{}")]
+    [Answers(200)]
     public async Task<IResult> LoadAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/models/{model}/load")] HttpRequest request, string model)
     {
@@ -49,8 +55,11 @@ public sealed class InferenceRepositoryFunctions(InferenceService inference)
         return Reply.Empty(StatusCodes.Status200OK);
     }
 
+    /// <summary>Drops a model from memory; requests that hold it are not disturbed.</summary>
     [Function("InferenceRepositoryUnload")]
     [RequiresRole(Role.Trainer)]
+    [Takes(Optional = true, ContentTypes = "application/json", Example = "{}")]
+    [Answers(200)]
     public async Task<IResult> UnloadAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v2/repository/models/{model}/unload")] HttpRequest request, string model)
     {
@@ -79,6 +88,10 @@ public sealed class InferenceRepositoryFunctions(InferenceService inference)
         throw new ProblemException(Problem.MalformedBody, "The body is not a JSON object.");
     }
 
+    /// <param name="Name">The model.</param>
+    /// <param name="Version">One of its versions.</param>
+    /// <param name="State"><c>READY</c> in memory, else <c>UNAVAILABLE</c>.</param>
+    /// <param name="Reason">Why it is not in memory, where that is known.</param>
     private sealed record EntryView(string Name, string Version, string State, string Reason)
     {
         public static EntryView Of(RepositoryEntry entry) => new(

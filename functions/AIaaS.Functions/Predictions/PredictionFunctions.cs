@@ -84,6 +84,11 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [Function("ExplainPredictions")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
+    [Takes(typeof(PredictionRequestBody), Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1}]}""")]
+    [TakesQuery("scale", "Of classes: what is explained; `probability` without it.", Values = "probability,log-odds")]
+    [TakesQuery("evaluations", "Runs of a row that exactness may cost, 100 to 100 000; 20 000 without it.", Type = typeof(int))]
+    [TakesQuery("seed", "Of the sampled orders; 42 without it.", Type = typeof(int))]
+    [Answers(200, typeof(ExplanationAnswerBody))]
     public Task<IResult> ExplainAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
         string endpoint)

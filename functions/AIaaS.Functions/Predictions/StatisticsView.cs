@@ -6,10 +6,20 @@ using AIaaS.Serving.Inference;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>The answer of the statistics extension, in its own names.</summary>
+/// <param name="Models">One for each version.</param>
 internal sealed record StatisticsView([property: JsonPropertyName("model_stats")] IReadOnlyList<StatisticsView.Model> Models)
 {
     public static StatisticsView Of(IReadOnlyList<ModelActivity> activities) => new([.. activities.Select(Model.Of)]);
 
+    /// <param name="Name">The model.</param>
+    /// <param name="Version">Its version.</param>
+    /// <param name="LastInference">When it last ran, in milliseconds since 1970; 0 for never.</param>
+    /// <param name="InferenceCount">Rows that were inferred.</param>
+    /// <param name="ExecutionCount">Runs of the model.</param>
+    /// <param name="InferenceStatistics">Times of its requests.</param>
+    /// <param name="ResponseStatistics">Empty: a request has one response.</param>
+    /// <param name="BatchStatistics">Times of its runs by their number of rows.</param>
+    /// <param name="MemoryUsage">What it takes while it is loaded.</param>
     internal sealed record Model(
         string Name,
         string Version,
@@ -38,6 +48,14 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
         }
     }
 
+    /// <param name="Success">Requests that were answered.</param>
+    /// <param name="Fail">Requests that were not.</param>
+    /// <param name="Queue">Waiting; counted with the runs.</param>
+    /// <param name="Input">Reading of requests.</param>
+    /// <param name="Run">Runs of the model.</param>
+    /// <param name="Output">Writing of answers.</param>
+    /// <param name="CacheHit">Answers from the response cache; not counted.</param>
+    /// <param name="CacheMiss">Requests that the response cache lacked; not counted.</param>
     internal sealed record Inferences(
         Duration Success,
         Duration Fail,
@@ -60,14 +78,23 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
             default);
     }
 
+    /// <param name="Size">Rows of a run.</param>
+    /// <param name="Input">Reading of requests.</param>
+    /// <param name="Run">Runs of the model.</param>
+    /// <param name="Output">Writing of answers.</param>
     internal sealed record Batch(
         [property: JsonPropertyName("batch_size")] int Size,
         [property: JsonPropertyName("compute_input")] Duration Input,
         [property: JsonPropertyName("compute_infer")] Duration Run,
         [property: JsonPropertyName("compute_output")] Duration Output);
 
+    /// <param name="Type">Where: <c>CPU</c>.</param>
+    /// <param name="Id">Which one of them.</param>
+    /// <param name="Bytes">How much, in bytes.</param>
     internal sealed record Memory(string Type, long Id, [property: JsonPropertyName("byte_size")] long Bytes);
 
+    /// <param name="Count">How often.</param>
+    /// <param name="Nanoseconds">How long in all, in nanoseconds.</param>
     internal readonly record struct Duration(long Count, [property: JsonPropertyName("ns")] long Nanoseconds)
     {
         public static Duration Of(DurationStatistic statistic) => new(statistic.Count, statistic.Nanoseconds);
