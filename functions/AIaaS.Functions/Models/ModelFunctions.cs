@@ -32,6 +32,8 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     [Function("ImportModelVersion")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
+    [Takes(ContentTypes = "application/octet-stream, multipart/form-data", IdempotencyKey = true)]
+    [Answers(201, typeof(ModelVersion), Location = true)]
     public async Task<IResult> ImportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,
         string model)
@@ -48,6 +50,9 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     /// <summary>Points an alias of a model to one of its versions.</summary>
     [Function("PutModelAlias")]
     [RequiresRole(Role.Trainer)]
+    [Takes(typeof(AliasDefinition), Example = """{"version":3}""")]
+    [Answers(200, typeof(ModelView), ETag = true)]
+    [Answers(201, typeof(ModelView), ETag = true)]
     public async Task<IResult> PutAliasAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "api/v1/models/{model}/aliases/{alias}")] HttpRequest request,
         string model,
