@@ -20,7 +20,6 @@ public sealed record ModelView(
 }
 
 /// <summary>Which version an alias is to point to.</summary>
-/// <param name="Version">One of the model's.</param>
 public sealed record AliasDefinition(int Version);
 
 /// <summary>Models and their versions.</summary>
@@ -34,7 +33,7 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
     [Takes(ContentTypes = "application/octet-stream, multipart/form-data", IdempotencyKey = true)]
-    [Answers(201, typeof(ModelVersion), ETag = true, Location = true)]
+    [Answers(201, typeof(ModelVersion), Location = true)]
     public async Task<IResult> ImportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,
         string model)

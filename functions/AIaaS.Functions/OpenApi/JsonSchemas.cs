@@ -35,11 +35,15 @@ internal sealed class JsonSchemas(XmlDocumentation documentation)
         return info.Kind switch
         {
             JsonTypeInfoKind.Object => new JsonObject { ["$ref"] = $"#/components/schemas/{ComponentOf(info, taken)}" },
-            JsonTypeInfoKind.Enumerable => new JsonObject { ["type"] = "array", ["items"] = Of(info.ElementType!, taken) },
-            JsonTypeInfoKind.Dictionary => new JsonObject { ["type"] = "object", ["additionalProperties"] = Of(info.ElementType!, taken) },
+            JsonTypeInfoKind.Enumerable => new JsonObject { ["type"] = "array", ["items"] = Element(info.ElementType!, taken) },
+            JsonTypeInfoKind.Dictionary => new JsonObject { ["type"] = "object", ["additionalProperties"] = Element(info.ElementType!, taken) },
             _ => Scalar(type),
         };
     }
+
+    // A null among others is written, where one that is a member is left out.
+    private JsonObject Element(Type type, bool taken)
+        => Nullable.GetUnderlyingType(type) is { } value ? OrNull(Of(value, taken)) : Of(type, taken);
 
     private JsonObject Scalar(Type type) => type switch
     {
@@ -231,6 +235,7 @@ internal static class CommonFields
         ["pipeline"] = "The pipeline.",
         ["probability"] = "0 to 1.",
         ["reasons"] = "How many rows for each reason.",
+        ["responseCacheSeconds"] = "For how many seconds an answer is repeated to requests with the same content; absent for never.",
         ["rows"] = "How many rows.",
         ["rowsKept"] = "Rows that stay.",
         ["rowsQuarantined"] = "Rows put aside because they could not be used.",

@@ -23,8 +23,13 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [Function("Predict")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
-    [Takes(typeof(PredictionRequestBody), Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
+    [Takes(typeof(PredictionRequestBody), ContentTypes = "text/csv, text/plain, image/jpeg, image/png", Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
     [Answers(200, typeof(PredictionAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"penguins","version":1},"predictions":[{"label":"Gentoo","probabilities":{"Adelie":0.001,"Chinstrap":0.004,"Gentoo":0.995}}]}""")]
+    [TakesQuery("explain", "Whether each prediction is explained as well.", Type = typeof(bool))]
+    [TakesQuery("scale", "What explanations of classes add up to; their probability without it.", Values = "probability, log-odds")]
+    [TakesQuery("evaluations", "Runs of a row that an explanation may cost, 100 to 100 000.", Type = typeof(int))]
+    [TakesQuery("seed", "Decides what sampled explanations sample.", Type = typeof(long))]
+    [TakesHeader(RequestDeadline.Header, "After how many milliseconds the answer is of no use any more.")]
     [TakesHeader("Prefer", "`respond-async` has the rows predicted in the background: 202 and a batch prediction.")]
     [Answers(202, typeof(BatchPredictionView), Location = true, Description = "With `Prefer: respond-async`: a batch prediction; `Location` says where to watch it.")]
     public async Task<IResult> PredictAsync(
@@ -37,7 +42,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
             return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true);
         }
 
-        if (request.PrefersAsync())
+        if (request.PrefersAsync() && RowFormats.Of(request) is RowFormat.Json)
         {
             return await PredictLaterAsync(request, endpoint);
         }
@@ -84,11 +89,11 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [Function("ExplainPredictions")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
-    [Takes(typeof(PredictionRequestBody), Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1}]}""")]
-    [TakesQuery("scale", "Of classes: what is explained; `probability` without it.", Values = "probability,log-odds")]
-    [TakesQuery("evaluations", "Runs of a row that exactness may cost, 100 to 100 000; 20 000 without it.", Type = typeof(int))]
-    [TakesQuery("seed", "Of the sampled orders; 42 without it.", Type = typeof(int))]
-    [Answers(200, typeof(ExplanationAnswerBody))]
+    [Takes(typeof(PredictionRequestBody), ContentTypes = "text/csv, text/plain, image/jpeg, image/png", Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
+    [TakesQuery("scale", "What explanations of classes add up to; their probability without it.", Values = "probability, log-odds")]
+    [TakesQuery("evaluations", "Runs of a row that an explanation may cost, 100 to 100 000.", Type = typeof(int))]
+    [TakesQuery("seed", "Decides what sampled explanations sample.", Type = typeof(long))]
+    [Answers(200, typeof(ExplanationAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"prices","version":1},"explanations":[{"method":"exact","output":"value","baseValue":310.5,"prediction":402.25,"attributions":{"rooms":61.75,"age":30}}]}""")]
     public Task<IResult> ExplainAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
         string endpoint)

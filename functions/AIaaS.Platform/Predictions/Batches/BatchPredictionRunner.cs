@@ -10,6 +10,7 @@ using AIaaS.Platform.Documents;
 using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Storage;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,9 @@ public sealed record BatchOptions
 
     /// <summary>How often work is begun that finishes no chunk before what it stumbles on is passed over.</summary>
     public int MaximumAttempts { get; init; } = 4;
+
+    /// <summary>How often a chunk waits for a model that is busy, or rests after failures.</summary>
+    public int MaximumPauses { get; init; } = 6;
 
     /// <summary>How often it may fail by something else than its rows, a store that is away for instance, before it is given up; fewer than a message is delivered.</summary>
     public int MaximumFailures { get; init; } = 8;
@@ -227,13 +231,13 @@ public sealed partial class BatchPredictionRunner(
             }
         }
 
-        await PredictAsync(lease, batch, lines, sound, outcomes, cancellationToken);
+        await PredictAsync(lease, batch, lines, sound, outcomes, new Patience(options.MaximumPauses), cancellationToken);
         return [.. outcomes];
     }
 
     /// <summary>Predicts rows together; where that fails, each half by itself, down to the rows at fault.</summary>
     private async Task PredictAsync(
-        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, CancellationToken cancellationToken)
+        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, Patience patience, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
         {
@@ -243,13 +247,7 @@ public sealed partial class BatchPredictionRunner(
         string failure;
         try
         {
-            var answer = new ArrayBufferWriter<byte>();
-            var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
-                ? UnknownFeaturePolicy.Ignore
-                : UnknownFeaturePolicy.Refuse;
-            var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy);
-            await predictor.PredictAsync(lease, BodyOf(lines, rows), answer, context, cancellationToken);
-            ReadPredictions(answer.WrittenSpan, rows, outcomes);
+            await AnswerAsync(lease, batch, lines, rows, outcomes, patience, cancellationToken);
             return;
         }
         catch (PredictionRequestException refusal)
@@ -260,6 +258,15 @@ public sealed partial class BatchPredictionRunner(
         {
             failure = "The model failed on this row.";
         }
+        catch (ModelBrokenException)
+        {
+            foreach (var row in rows)
+            {
+                outcomes[row] = new RowOutcome(null, "The model failed on so many rows beside this one that it was passed over.");
+            }
+
+            return;
+        }
 
         if (rows.Count == 1)
         {
@@ -268,8 +275,39 @@ public sealed partial class BatchPredictionRunner(
         }
 
         var half = rows.Count / 2;
-        await PredictAsync(lease, batch, lines, rows[..half], outcomes, cancellationToken);
-        await PredictAsync(lease, batch, lines, rows[half..], outcomes, cancellationToken);
+        await PredictAsync(lease, batch, lines, rows[..half], outcomes, patience, cancellationToken);
+        await PredictAsync(lease, batch, lines, rows[half..], outcomes, patience, cancellationToken);
+    }
+
+    /// <summary>Predicts rows together, once others leave it room: requests come before batches.</summary>
+    private async Task AnswerAsync(
+        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, Patience patience, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            TimeSpan pause;
+            try
+            {
+                var answer = new ArrayBufferWriter<byte>();
+                var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
+                    ? UnknownFeaturePolicy.Ignore
+                    : UnknownFeaturePolicy.Refuse;
+                var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy);
+                await predictor.PredictAsync(lease, BodyOf(lines, rows), answer, context, cancellationToken);
+                ReadPredictions(answer.WrittenSpan, rows, outcomes);
+                return;
+            }
+            catch (PredictionOverloadException overload) when (patience.TryWait())
+            {
+                pause = overload.RetryAfter;
+            }
+            catch (ModelBrokenException broken) when (patience.TryWait())
+            {
+                pause = broken.RetryAfter;
+            }
+
+            await Task.Delay(pause, time, cancellationToken);
+        }
     }
 
     private static List<RowOutcome> PassOver(List<string> lines)
@@ -534,6 +572,14 @@ public sealed partial class BatchPredictionRunner(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The batch prediction {Tenant}/{Batch} could not be made.")]
     private partial void LogFailed(Exception failure, string tenant, string batch);
+
+    /// <summary>How often one chunk still waits for a model that is busy or rests.</summary>
+    private sealed class Patience(int pauses)
+    {
+        private int _left = pauses;
+
+        public bool TryWait() => _left-- > 0;
+    }
 
     private readonly record struct RowOutcome(JsonElement? Prediction, string? Error);
 
