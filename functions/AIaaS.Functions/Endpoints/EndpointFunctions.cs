@@ -9,6 +9,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace AIaaS.Functions.Endpoints;
 
 /// <summary>An endpoint as callers see it.</summary>
+/// <param name="ResponseCacheSeconds">For how many seconds an answer is repeated to requests with the same content; null for never.</param>
 public sealed record EndpointView(
     string Name,
     string Model,
