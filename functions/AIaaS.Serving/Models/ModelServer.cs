@@ -140,8 +140,12 @@ public sealed class ModelServer(
         }
         finally
         {
+            bool isOver;
             lock (_lock)
-                entry.Waiters--;
+                isOver = --entry.Waiters == 0 && _bytes > options.MemoryBudgetBytes;
+            // What was spared for its waiters may have put memory over the budget, and no further load may come to see to it.
+            if (isOver)
+                Evict(options.MemoryBudgetBytes, entry);
         }
     }
 
