@@ -57,4 +57,14 @@ public sealed class DocumentFileTests : PreparationTest
         Assert.Equal(["DOUBLE", "VARCHAR", "DATE"], result.Schema.Columns.Select(column => column.Type));
         Assert.Equal(["x", "y"], Texts("b"));
     }
+
+    [Fact]
+    public void Days_beyond_the_calendar_are_told_as_its_ends()
+    {
+        using (var database = DuckDbDatabase.Open())
+        using (DuckDbConnection connection = database.Connect())
+            connection.Execute($"COPY (SELECT DATE '5000000-01-01' AS day, 1 AS n UNION ALL SELECT DATE '4000-01-01 (BC)', 2) TO {Sql.Literal(Folder["a.parquet"])} (FORMAT parquet)");
+        PreparationResult result = Prepare(Folder["a.parquet"]);
+        Assert.Equal(("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"), (result.Profile.Columns[0].Min!.Value.GetString(), result.Profile.Columns[0].Max!.Value.GetString()));
+    }
 }
