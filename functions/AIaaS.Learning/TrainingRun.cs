@@ -50,7 +50,7 @@ public sealed class TrainingRun
     private readonly IReadOnlyList<ITrainer> _trainers;
 
     public TrainingRun(TimeProvider timeProvider)
-        : this(timeProvider, [new LinearTrainer(timeProvider)])
+        : this(timeProvider, TrainerRegistry.Create(timeProvider))
     {
     }
 
@@ -92,7 +92,7 @@ public sealed class TrainingRun
         Candidate Train(ITrainer trainer, int number)
         {
             double from = 5 + (90.0 * number / trainers.Count), to = 5 + (90.0 * (number + 1) / trainers.Count);
-            var pipeline = FeaturePipeline.Fit(training, inputs, trainer.Encoders);
+            var pipeline = FeaturePipeline.Fit(training, inputs, trainer.Encoders(Hyperparameters.None), new(target.ForTrainer(split.Training), parameters.Seed));
             var features = pipeline.Transform(training, cancellationToken);
             Report(from, "train");
             var trained = trainer.Train(
@@ -101,6 +101,7 @@ public sealed class TrainingRun
                     Features = features,
                     Rows = training.Rows,
                     Width = pipeline.Width,
+                    Slots = pipeline.Slots,
                     Target = target.ForTrainer(split.Training),
                     Seed = parameters.Seed,
                     Threads = request.Threads ?? Environment.ProcessorCount,

@@ -291,7 +291,9 @@ public sealed class TrainingRunTests : IDisposable
     {
         public string Name => name;
 
-        public IReadOnlyList<IFeatureEncoder> Encoders => trainer.Encoders;
+        public IReadOnlyDictionary<string, HyperparameterRange> Space(LearningTask task, int rows) => trainer.Space(task, rows);
+
+        public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => trainer.Encoders(hyperparameters);
 
         public bool Supports(LearningTask task) => trainer.Supports(task);
 

@@ -13,7 +13,7 @@ internal sealed class CategoryEncoder(int maximumCategories = 100) : IFeatureEnc
 {
     public bool Accepts(FeatureColumn column) => column is TextColumn { Kind: ColumnKind.Category };
 
-    public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns) => new Fitted([.. columns.Cast<TextColumn>().Select(Fit)]);
+    public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns, EncoderContext context) => new Fitted([.. columns.Cast<TextColumn>().Select(Fit)]);
 
     /// <summary>Values of a category by falling frequency.</summary>
     public static IReadOnlyList<string> ValuesOf(TextColumn column) =>
@@ -36,11 +36,11 @@ internal sealed class CategoryEncoder(int maximumCategories = 100) : IFeatureEnc
 
     private sealed class Fitted(IReadOnlyList<FittedColumn> columns) : IFittedEncoder
     {
-        public IReadOnlyList<string> Columns { get; } =
-            [.. columns.SelectMany(c => (string[])[
+        public IReadOnlyList<FeatureSlot> Slots { get; } =
+            [.. columns.SelectMany(c => ((string[])[
                 .. c.Categories.Select(v => $"{c.Name}={v}"),
                 $"{c.Name} is another value",
-                .. c.HasMissing ? [$"{c.Name} is missing"] : Array.Empty<string>()])];
+                .. c.HasMissing ? [$"{c.Name} is missing"] : Array.Empty<string>()]).Select(slot => new FeatureSlot(slot, c.Name)))];
 
         public IReadOnlyList<string> Notes { get; } =
             [.. columns.Where(c => c.Distinct > c.Categories.Length).Select(c => string.Create(

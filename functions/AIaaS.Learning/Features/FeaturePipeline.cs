@@ -16,18 +16,19 @@ internal sealed class FeaturePipeline
     {
         _inputs = inputs;
         _encoders = encoders;
-        Columns = [.. encoders.SelectMany(e => e.Encoder.Columns)];
+        Slots = [.. encoders.SelectMany(e => e.Encoder.Slots)];
         Notes = [.. encoders.SelectMany(e => e.Encoder.Notes)];
     }
 
-    public IReadOnlyList<string> Columns { get; }
+    /// <summary>What each number of a row is.</summary>
+    public IReadOnlyList<FeatureSlot> Slots { get; }
 
     public IReadOnlyList<string> Notes { get; }
 
-    public int Width => Columns.Count;
+    public int Width => Slots.Count;
 
     /// <exception cref="TrainingException">No encoder takes one of the columns.</exception>
-    public static FeaturePipeline Fit(FeatureTable training, IReadOnlyList<FeatureInput> inputs, IReadOnlyList<IFeatureEncoder> encoders)
+    public static FeaturePipeline Fit(FeatureTable training, IReadOnlyList<FeatureInput> inputs, IReadOnlyList<IFeatureEncoder> encoders, EncoderContext context)
     {
         var taken = training.Columns.Select(column => encoders.FirstOrDefault(e => e.Accepts(column)) ?? throw new TrainingException(
             "A column cannot be used",
@@ -35,7 +36,7 @@ internal sealed class FeaturePipeline
         return new(inputs, [.. encoders
             .Select(encoder => (Encoder: encoder, Columns: taken.Index().Where(t => t.Item == encoder).Select(t => t.Index).ToArray()))
             .Where(e => e.Columns.Length > 0)
-            .Select(e => (e.Encoder.Fit([.. e.Columns.Select(c => training.Columns[c])]), e.Columns))]);
+            .Select(e => (e.Encoder.Fit([.. e.Columns.Select(c => training.Columns[c])], context), e.Columns))]);
     }
 
     /// <summary>Adds the raw inputs and the encoders to a graph that has no values yet; gives a float tensor of shape [rows, <see cref="Width"/>].</summary>

@@ -17,7 +17,7 @@ internal sealed class NumberEncoder : IFeatureEncoder
     public bool Accepts(FeatureColumn column) =>
         column is NumberColumn { Kind: ColumnKind.Number or ColumnKind.Integer or ColumnKind.Boolean or ColumnKind.Datetime };
 
-    public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns)
+    public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns, EncoderContext context)
     {
         var fits = columns.Cast<NumberColumn>().Select(Fit).ToArray();
         return new Fitted(
@@ -46,7 +46,8 @@ internal sealed class NumberEncoder : IFeatureEncoder
 
     private sealed class Fitted(float[] medians, float[] means, float[] scales, long[] withIndicator, string[] names) : IFittedEncoder
     {
-        public IReadOnlyList<string> Columns { get; } = [.. names, .. withIndicator.Select(i => $"{names[i]} is missing")];
+        public IReadOnlyList<FeatureSlot> Slots { get; } =
+            [.. names.Select(name => new FeatureSlot(name, name)), .. withIndicator.Select(i => new FeatureSlot($"{names[i]} is missing", names[i]))];
 
         public IReadOnlyList<string> Notes => [];
 

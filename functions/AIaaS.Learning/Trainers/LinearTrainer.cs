@@ -28,20 +28,25 @@ internal sealed class LinearTrainer(TimeProvider timeProvider) : ITrainer
 
     public string Name => "linear";
 
-    public IReadOnlyList<IFeatureEncoder> Encoders { get; } = [new NumberEncoder(), new CategoryEncoder()];
 
-    /// <summary>Strength of the L2 penalty.</summary>
+    /// <summary>Strength of the L2 penalty where a trial gives none.</summary>
     public double L2 { get; init; } = 1;
 
     public ConvergenceOptions Convergence { get; init; } = new();
 
     public bool Supports(LearningTask task) => task is LearningTask.Classification or LearningTask.Regression;
 
+    public IReadOnlyDictionary<string, HyperparameterRange> Space(LearningTask task, int rows) =>
+        new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(1e-3, 1e3, L2) };
+
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new NumberEncoder(), new CategoryEncoder()];
+
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {
         var threads = (long)input.Rows * input.Width < SmallData ? 1 : input.Threads;
         var curvature = Curvature.Largest(input.Features, input.Rows, input.Width, threads);
-        var penalty = L2 / input.Rows;
+        var l2 = input.Hyperparameters.Number("l2", L2);
+        var penalty = l2 / input.Rows;
         var objective = input.Target switch
         {
             ClassTarget classes => Objective.Softmax(classes),
@@ -65,7 +70,7 @@ internal sealed class LinearTrainer(TimeProvider timeProvider) : ITrainer
                 [Targets] = (objective.Targets, [input.Rows, objective.Width]),
             },
             threads);
-        var checkpoints = new CheckpointStore(input.CheckpointFolder, Name, Fingerprint(input, objective.Targets));
+        var checkpoints = new CheckpointStore(input.CheckpointFolder, Name, Fingerprint(input, objective.Targets, l2));
         var result = new ConvergenceLoop(timeProvider, checkpoints, Convergence).Run(
             session,
             (percent, at) => input.Report(percent, new Dictionary<string, JsonElement> { ["loss"] = Json(at.Loss), ["gradient"] = Json(at.GradientNorm) }),
@@ -77,19 +82,19 @@ internal sealed class LinearTrainer(TimeProvider timeProvider) : ITrainer
             Build = raw => objective.Decide(raw.Gemm(
                 raw.Graph.Constant(Weights, learnedWeights, input.Width, objective.Width),
                 raw.Graph.Constant(Intercept, learnedIntercept, objective.Width))),
-            Hyperparameters = new Dictionary<string, JsonElement> { ["l2"] = Json(L2), ["steps"] = Json(result.Steps) },
+            Hyperparameters = new Dictionary<string, JsonElement> { ["l2"] = Json(l2), ["steps"] = Json(result.Steps) },
             Notes = result.Converged || result.Last.GradientNorm < 1e-4f
                 ? []
                 : [string.Create(CultureInfo.InvariantCulture, $"Training stopped after {result.Steps} steps, with a gradient of {result.Last.GradientNorm:G2}, before it had converged.")],
         };
     }
 
-    private string Fingerprint(TrainerInput input, float[] targets)
+    private string Fingerprint(TrainerInput input, float[] targets, double l2)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(MemoryMarshal.AsBytes<float>(input.Features));
         hash.AppendData(MemoryMarshal.AsBytes<float>(targets));
-        hash.AppendData(MemoryMarshal.AsBytes<double>([L2, input.Rows, input.Width, Convergence.Tolerance, Convergence.MaximumSteps, Convergence.Patience]));
+        hash.AppendData(MemoryMarshal.AsBytes<double>([l2, input.Rows, input.Width, Convergence.Tolerance, Convergence.MaximumSteps, Convergence.Patience]));
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
     }
 

@@ -1,5 +1,6 @@
 using AIaaS.Formats;
 using AIaaS.Learning.Features;
+using AIaaS.Learning.Trainers;
 
 namespace AIaaS.Learning.Tests.Features;
 
@@ -39,7 +40,7 @@ public sealed class FeaturePipelineTests
 
         var rows = pipeline.Transform(Table(new TextColumn("c", ColumnKind.Category, ["a", "b", "new", ""])), CancellationToken.None);
 
-        Assert.Equal(["c=a", "c=b", "c is another value", "c is missing"], pipeline.Columns);
+        Assert.Equal(["c=a", "c=b", "c is another value", "c is missing"], pipeline.Slots.Select(slot => slot.Name));
         Assert.Equal([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], rows);
     }
 
@@ -55,9 +56,9 @@ public sealed class FeaturePipelineTests
     public void Rare_categories_count_as_one_beyond_a_number()
     {
         var table = Table(new TextColumn("c", ColumnKind.Category, ["b", "b", "a", "a", "z", "y"]));
-        var pipeline = FeaturePipeline.Fit(table, FeatureInput.For(table), [new CategoryEncoder(maximumCategories: 2)]);
+        var pipeline = FeaturePipeline.Fit(table, FeatureInput.For(table), [new CategoryEncoder(maximumCategories: 2)], AnyTarget(table));
 
-        Assert.Equal(["c=a", "c=b", "c is another value"], pipeline.Columns);
+        Assert.Equal(["c=a", "c=b", "c is another value"], pipeline.Slots.Select(slot => slot.Name));
         Assert.Contains("4 values", pipeline.Notes.Single(), StringComparison.Ordinal);
     }
 
@@ -84,13 +85,15 @@ public sealed class FeaturePipelineTests
         var inputs = FeatureInput.For(table);
 
         Assert.Equal(["feature_value_2", "feature_value", "feature_ab", "feature_", " price, in €."], inputs.Select(i => i.Input));
-        Assert.Equal(5, FeaturePipeline.Fit(table, inputs, [new NumberEncoder()]).Transform(table, CancellationToken.None).Length);
+        Assert.Equal(5, FeaturePipeline.Fit(table, inputs, [new NumberEncoder()], AnyTarget(table)).Transform(table, CancellationToken.None).Length);
     }
 
     private static FeatureTable Table(params FeatureColumn[] columns) => new(columns[0].Rows, columns);
 
     private static FeaturePipeline Fit(FeatureTable table) =>
-        FeaturePipeline.Fit(table, FeatureInput.For(table), [new NumberEncoder(), new CategoryEncoder()]);
+        FeaturePipeline.Fit(table, FeatureInput.For(table), [new NumberEncoder(), new CategoryEncoder()], AnyTarget(table));
+
+    private static EncoderContext AnyTarget(FeatureTable table) => new(new NumberTarget(new double[table.Rows]), Seed: 1);
 
     private static float[] Transform(FeatureTable table) => Fit(table).Transform(table, CancellationToken.None);
 }

@@ -1,3 +1,4 @@
+using AIaaS.Learning.Features;
 using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Trainers;
 using AIaaS.Learning.Training;
@@ -152,6 +153,7 @@ public sealed class LinearTrainerTests : IDisposable
         Features = [.. Enumerable.Range(0, Rows * Width).Select(i => (float)TableBuilder.Wave(i / Width, i % Width))],
         Rows = Rows,
         Width = Width,
+        Slots = [.. Enumerable.Range(0, Width).Select(i => new FeatureSlot($"x{i}", $"x{i}"))],
         Target = target,
         Seed = 1,
         Threads = 1,
