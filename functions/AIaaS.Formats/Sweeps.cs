@@ -82,7 +82,8 @@ public sealed record HyperparameterRange
 
     public double? Maximum { get; init; }
 
-    public RangeScale Scale { get; init; }
+    /// <summary>Null for the trainer's own, and linear where that has none.</summary>
+    public RangeScale? Scale { get; init; }
 
     /// <summary>Whether only whole numbers are meant.</summary>
     public bool Integer { get; init; }
