@@ -94,6 +94,8 @@ internal sealed class NumberDimension : Dimension
     {
         if (count == 1 || Count == 1)
             return [Default];
+        if (count >= Count)
+            return [.. Enumerable.Range(0, Count.Value).Select(i => JsonSerializer.SerializeToElement((long)_minimum + i))];
         var (from, to) = (Scaled(_minimum), Scaled(_maximum));
         var spread = Enumerable.Range(0, count).Select(i => ValueAt(from + (i * (to - from) / (count - 1))));
         return [.. spread.DistinctBy(v => v.GetDouble())];

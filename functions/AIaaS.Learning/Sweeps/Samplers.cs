@@ -3,11 +3,12 @@ using AIaaS.Formats;
 namespace AIaaS.Learning.Sweeps;
 
 /// <summary>What is known of a trainer's configurations.</summary>
-/// <param name="Ranked">Judged ones, the best first and those that failed last.</param>
+/// <param name="Ranked">Judged ones, the best first.</param>
+/// <param name="Failed">Those that cannot be trained.</param>
 /// <param name="Running">Those whose trials have not ended.</param>
-internal sealed record Observations(IReadOnlyList<Configuration> Ranked, IReadOnlyList<Configuration> Running)
+internal sealed record Observations(IReadOnlyList<Configuration> Ranked, IReadOnlyList<Configuration> Failed, IReadOnlyList<Configuration> Running)
 {
-    public IReadOnlySet<string> Keys { get; } = Ranked.Concat(Running).Select(c => c.Key).ToHashSet();
+    public IReadOnlySet<string> Keys { get; } = Ranked.Concat(Failed).Concat(Running).Select(c => c.Key).ToHashSet();
 }
 
 /// <summary>Chooses a configuration that was not tried.</summary>

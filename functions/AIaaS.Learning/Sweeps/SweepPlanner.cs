@@ -6,7 +6,7 @@ namespace AIaaS.Learning.Sweeps;
 /// <summary>
 /// Decides what a sweep tries next. Every decision is a function of the plan, the seed and the results so far, so that a host that
 /// crashed plans the same again. Each trainer's defaults come first; the first half of the trials is dealt evenly over the trainers;
-/// the rest goes to those that have the best trials.
+/// the rest goes to those that have the best ones.
 /// </summary>
 public sealed class SweepPlanner
 {
@@ -49,7 +49,9 @@ public sealed class SweepPlanner
         _rungs = plan.EarlyTermination is EarlyTermination.Hyperband ? Rungs(rows) : [1];
         var trials = plan.MaxTrials ?? Math.Max(Suggested(rows), 2 * spaces.Count);
         _floor = Math.Clamp(trials / (2 * spaces.Count), 1, Floor);
-        _arms = [.. spaces.Select(s => Arm.Create(s.Trainer, new SearchSpace(s.Space), plan.Sampler, Share(trials, spaces.Count)))];
+        var searched = spaces.Select(s => new SearchSpace(s.Space)).ToList();
+        var shares = Shares(trials, [.. searched.Select(s => s.All?.Count ?? int.MaxValue)]);
+        _arms = [.. spaces.Select((s, i) => Arm.Create(s.Trainer, searched[i], plan.Sampler, shares[i]))];
         MaxTrials = (int)Math.Min(trials, _arms.Sum(a => (long)a.Most));
     }
 
@@ -117,7 +119,7 @@ public sealed class SweepPlanner
             .. candidates.Where(c => c.Full is not null).OrderBy(c => c.Loss).Select(c => c.Full!),
             .. candidates.Where(c => c.Full is null && !c.HasFailed)
                 .OrderByDescending(c => c.Reached).ThenBy(c => c.Loss).Select(c => c.Last! with { Status = TrialStatus.Pruned }),
-            .. candidates.Where(c => c.Full is null && c.HasFailed).Select(c => c.Last!),
+            .. candidates.Where(c => c.Full is null && c.HasFailed).Select(c => c.Last! with { Status = TrialStatus.Failed }),
         ];
     }
 
@@ -132,7 +134,23 @@ public sealed class SweepPlanner
 
     private static int Suggested(long rows) => rows < 1000 ? 12 : rows < 10_000 ? 20 : 30;
 
-    private static int Share(int trials, int parts) => Math.Max(1, (trials + parts - 1) / parts);
+    /// <summary>Trials by trainer if they are dealt evenly, as far as a trainer has so many configurations.</summary>
+    private static int[] Shares(int trials, IReadOnlyList<int> most)
+    {
+        var shares = new int[most.Count];
+        for (var left = trials; left > 0 && shares.Index().Any(s => s.Item < most[s.Index]);)
+        {
+            for (var i = 0; i < shares.Length && left > 0; i++)
+            {
+                if (shares[i] == most[i])
+                    continue;
+                shares[i]++;
+                left--;
+            }
+        }
+
+        return shares;
+    }
 
     private static void Require((string Field, string Demand)? error)
     {
@@ -197,7 +215,7 @@ public sealed class SweepPlanner
             var own = candidates.FindAll(c => c.Trainer == arm.Trainer);
             if (own.Count == 0)
                 return new() { Trial = number, Trainer = arm.Trainer, Hyperparameters = arm.Space.Default.Values };
-            if (arm.Sampler.Next(arm.Space, Observe(own), draws) is { } configuration)
+            if (arm.Sampler.Next(arm.Space, Observe(arm, own), draws) is { } configuration)
                 return new() { Trial = number, Trainer = arm.Trainer, Hyperparameters = configuration.Values, Budget = _rungs[0] };
             arms.Remove(arm);
         }
@@ -228,11 +246,21 @@ public sealed class SweepPlanner
         int Tried(Arm arm) => candidates.Count(c => c.Trainer == arm.Trainer);
     }
 
-    private static Observations Observe(List<Candidate> candidates)
+    /// <summary>
+    /// Ranks by what was seen at one rung, the highest that enough configurations have reached (as BOHB does): that a configuration
+    /// was tried for longer is no merit. Those that did not come so far follow.
+    /// </summary>
+    private Observations Observe(Arm arm, List<Candidate> candidates)
     {
         var judged = candidates.FindAll(c => c.Last is not null);
+        var able = judged.FindAll(c => !c.HasFailed);
+        var rung = _rungs.LastOrDefault(r => able.Count(c => c.LossAt(r) is not null) > arm.Space.Dimensions.Count, _rungs[0]);
         return new(
-            [.. judged.OrderBy(c => c.HasFailed).ThenByDescending(c => c.Reached).ThenBy(c => c.Loss).Select(c => c.Configuration)],
+            [
+                .. able.Where(c => c.LossAt(rung) is not null).OrderBy(c => c.LossAt(rung)).Select(c => c.Configuration),
+                .. able.Where(c => c.LossAt(rung) is null).OrderByDescending(c => c.Reached).ThenBy(c => c.Loss).Select(c => c.Configuration),
+            ],
+            [.. judged.Where(c => c.HasFailed).Select(c => c.Configuration)],
             [.. candidates.Where(c => c.Last is null).Select(c => c.Configuration)]);
     }
 
@@ -240,10 +268,14 @@ public sealed class SweepPlanner
     /// <param name="Most">Configurations there are, or that the sampler would try.</param>
     private sealed record Arm(string Trainer, SearchSpace Space, ISampler Sampler, int Most)
     {
+        private const int FewestRandom = 3;
+        private const int MostRandom = 10;
+
         public static Arm Create(string trainer, SearchSpace space, SweepSampler sampler, int share) => sampler switch
         {
             SweepSampler.Grid when new GridSampler(share) is var grid => new(trainer, space, grid, grid.Grid(space).Count),
-            _ => new(trainer, space, new RandomSampler(), space.All?.Count ?? int.MaxValue),
+            SweepSampler.Random => new(trainer, space, new RandomSampler(), space.All?.Count ?? int.MaxValue),
+            _ => new(trainer, space, new TpeSampler(Math.Clamp(share / 4, FewestRandom, MostRandom)), space.All?.Count ?? int.MaxValue),
         };
     }
 }

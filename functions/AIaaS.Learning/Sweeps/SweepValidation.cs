@@ -61,7 +61,7 @@ public static class SweepValidation
             {
                 if (!space.TryGetValue(condition.Name, out var other))
                     return ($"{at}.when", $"must name another hyperparameter: {string.Join(", ", space.Keys.Where(k => k != name))}.");
-                if (!condition.Values.Any(v => Holds(other, v)))
+                if (condition.Values?.Any(v => Holds(other, v)) is not true)
                     return ($"{at}.when", $"must give values that '{condition.Name}' can have.");
                 if (IsCircular(space, name))
                     return ($"{at}.when", "must not depend on itself.");
