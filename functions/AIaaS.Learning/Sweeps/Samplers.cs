@@ -46,18 +46,20 @@ internal sealed class RandomSampler : ISampler
 /// The defaults, then every combination of evenly spaced values, on the scale of their ranges. How many values each hyperparameter
 /// gets follows from the number of trials: in turn, the most important first, each gets another one while the trials suffice.
 /// </summary>
+/// <param name="space">All configurations.</param>
 /// <param name="trials">Configurations at most.</param>
-internal sealed class GridSampler(int trials) : ISampler
+internal sealed class GridSampler(SearchSpace space, int trials) : ISampler
 {
+    public IReadOnlyList<Configuration> Grid { get; } = Divide(space, trials);
+
     public Configuration? Next(SearchSpace space, Observations observations, Draws draws) =>
-        Grid(space).FirstOrDefault(c => !observations.Keys.Contains(c.Key));
+        Grid.FirstOrDefault(c => !observations.Keys.Contains(c.Key));
 
-    public bool IsExhausted(SearchSpace space, IReadOnlySet<string> tried) => Grid(space).All(c => tried.Contains(c.Key));
+    public bool IsExhausted(SearchSpace space, IReadOnlySet<string> tried) => Grid.All(c => tried.Contains(c.Key));
 
-    internal IReadOnlyList<Configuration> Grid(SearchSpace space)
+    private static IReadOnlyList<Configuration> Divide(SearchSpace space, int trials)
     {
         var counts = space.Dimensions.ToDictionary(d => d.Name, _ => 1);
-        var grid = Combinations();
         for (var grown = true; grown;)
         {
             grown = false;
@@ -65,14 +67,12 @@ internal sealed class GridSampler(int trials) : ISampler
             {
                 counts[dimension.Name]++;
                 if (space.Dimensions.Aggregate(1.0, (product, d) => product * counts[d.Name]) < trials)
-                    (grid, grown) = (Combinations(), true);
+                    grown = true;
                 else
                     counts[dimension.Name]--;
             }
         }
 
-        return [.. grid.Prepend(space.Default).DistinctBy(c => c.Key)];
-
-        IReadOnlyList<Configuration> Combinations() => space.Combinations(d => d.Spread(counts[d.Name]));
+        return [.. space.Combinations(d => d.Spread(counts[d.Name])).Prepend(space.Default).DistinctBy(c => c.Key)];
     }
 }

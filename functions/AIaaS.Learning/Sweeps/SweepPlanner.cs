@@ -273,7 +273,7 @@ public sealed class SweepPlanner
 
         public static Arm Create(string trainer, SearchSpace space, SweepSampler sampler, int share) => sampler switch
         {
-            SweepSampler.Grid when new GridSampler(share) is var grid => new(trainer, space, grid, grid.Grid(space).Count),
+            SweepSampler.Grid when new GridSampler(space, share) is var grid => new(trainer, space, grid, grid.Grid.Count),
             SweepSampler.Random => new(trainer, space, new RandomSampler(), space.All?.Count ?? int.MaxValue),
             _ => new(trainer, space, new TpeSampler(Math.Clamp(share / 4, FewestRandom, MostRandom)), space.All?.Count ?? int.MaxValue),
         };

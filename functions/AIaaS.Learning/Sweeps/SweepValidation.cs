@@ -10,6 +10,7 @@ public static class SweepValidation
 {
     private const int MostTrials = 1000;
     private const int MostFolds = 20;
+    private const string NeitherNor = "must give 'choices', or both 'minimum' and 'maximum'.";
 
     /// <summary>For what is checked before the data is known.</summary>
     private const int SomeRows = 1000;
@@ -59,7 +60,7 @@ public static class SweepValidation
                 return ($"{at}.default", "must be one of the values that may be tried.");
             if (range.When is { } condition)
             {
-                if (!space.TryGetValue(condition.Name, out var other))
+                if (condition.Name is null || !space.TryGetValue(condition.Name, out var other))
                     return ($"{at}.when", $"must name another hyperparameter: {string.Join(", ", space.Keys.Where(k => k != name))}.");
                 if (condition.Values?.Any(v => Holds(other, v)) is not true)
                     return ($"{at}.when", $"must give values that '{condition.Name}' can have.");
@@ -93,6 +94,8 @@ public static class SweepValidation
             var field = $"sweep.spaces.{name}";
             if (!trainers.Contains(name))
                 return (field, $"must be for one of the pipeline's trainers: {string.Join(", ", trainers)}.");
+            if (asked is null)
+                return (field, "must hold hyperparameters and what may be tried of them.");
             var trainer = registered.First(t => t.Name == name);
             var tasks = task is { } known ? [known] : Enum.GetValues<LearningTask>().Where(trainer.Supports);
             var own = tasks.Select(t => trainer.Space(t, SomeRows)).ToList();
@@ -101,7 +104,7 @@ public static class SweepValidation
                 var at = $"{field}.{hyperparameter}";
                 if (own.Find(s => s.ContainsKey(hyperparameter)) is not { } space)
                     return (at, $"is no hyperparameter of '{name}': it must be one of {string.Join(", ", own.SelectMany(s => s.Keys).Distinct())}.");
-                if (CheckKind(space[hyperparameter], range) is { } demand)
+                if ((range is null ? NeitherNor : CheckKind(space[hyperparameter], range)) is { } demand)
                     return (at, demand);
             }
 
@@ -121,10 +124,16 @@ public static class SweepValidation
 
         static HyperparameterRange Merged(HyperparameterRange own, HyperparameterRange asked)
         {
+            if (asked.Choices is null && asked.Minimum is null && asked.Maximum is null)
+                asked = asked with { Choices = own.Choices };
+            var minimum = asked.Choices is null ? asked.Minimum ?? own.Minimum : asked.Minimum;
             var merged = asked with
             {
+                Minimum = minimum,
+                Maximum = asked.Choices is null ? asked.Maximum ?? own.Maximum : asked.Maximum,
                 Integer = asked.Choices is null && (asked.Integer || own.Integer),
-                Scale = asked.Scale ?? (own.Scale is RangeScale.Log && asked.Minimum > 0 ? RangeScale.Log : RangeScale.Linear),
+                // A bound of 0 has no logarithm: who asks for it cannot mean the trainer's scale.
+                Scale = asked.Scale ?? (own.Scale is RangeScale.Log && minimum > 0 ? RangeScale.Log : RangeScale.Linear),
                 When = asked.When ?? own.When,
             };
             return asked.Default is null && own.Default is { } initial && CheckRange(merged) is null && Holds(merged, initial)
@@ -144,7 +153,7 @@ public static class SweepValidation
         }
 
         if (range.Minimum is not { } minimum || range.Maximum is not { } maximum)
-            return "must give 'choices', or both 'minimum' and 'maximum'.";
+            return NeitherNor;
         return !double.IsFinite(minimum) || !double.IsFinite(maximum) || !double.IsFinite(maximum - minimum) ? "must have finite bounds."
             : minimum > maximum ? string.Create(CultureInfo.InvariantCulture, $"must not have a minimum ({minimum}) above its maximum ({maximum}).")
             : range.Integer && (minimum != Math.Floor(minimum) || maximum != Math.Floor(maximum)) ? "must have whole bounds, since its values are whole."
@@ -155,8 +164,9 @@ public static class SweepValidation
     private static string? CheckKind(HyperparameterRange own, HyperparameterRange asked)
     {
         var kinds = (own.Choices?.Select(KindOf) ?? [JsonValueKind.Number]).ToHashSet();
-        var values = asked.Choices ?? [.. asked.Default is { } initial ? [initial] : Array.Empty<JsonElement>()];
-        var fits = (asked.Choices is not null || kinds.Contains(JsonValueKind.Number)) && values.All(v => kinds.Contains(KindOf(v)));
+        JsonElement[] values = [.. asked.Choices ?? [], .. asked.Default is { } initial ? [initial] : Array.Empty<JsonElement>()];
+        var isNumber = asked.Minimum is not null || asked.Maximum is not null;
+        var fits = (!isNumber || kinds.Contains(JsonValueKind.Number)) && values.All(v => kinds.Contains(KindOf(v)));
         if (!fits)
         {
             return own.Choices is { } choices

@@ -10,7 +10,7 @@ public sealed class GridSamplerTests
     {
         var space = new SearchSpace(new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(1e-3, 1e3, 1) });
 
-        Assert.Equal([1, 0.001, 0.1, 10, 1000], new GridSampler(5).Grid(space).Select(c => c.Values["l2"].GetDouble()));
+        Assert.Equal([1, 0.001, 0.1, 10, 1000], new GridSampler(space, 5).Grid.Select(c => c.Values["l2"].GetDouble()));
     }
 
     [Fact]
@@ -18,7 +18,7 @@ public sealed class GridSamplerTests
     {
         var space = new SearchSpace(new Dictionary<string, HyperparameterRange> { ["share"] = HyperparameterRange.Uniform(0, 1, 0.5) });
 
-        Assert.Equal([0.5, 0, 0.25, 0.75, 1], new GridSampler(6).Grid(space).Select(c => c.Values["share"].GetDouble()));
+        Assert.Equal([0.5, 0, 0.25, 0.75, 1], new GridSampler(space, 6).Grid.Select(c => c.Values["share"].GetDouble()));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class GridSamplerTests
             ["third"] = HyperparameterRange.OneOf("a", "b", "c"),
         });
 
-        var grid = new GridSampler(13).Grid(space);
+        var grid = new GridSampler(space, 13).Grid;
 
         Assert.Equal(13, grid.Count);
         Assert.Equal((3, 2, 2), (Values("first"), Values("second"), Values("third")));
@@ -48,6 +48,6 @@ public sealed class GridSamplerTests
             ["kind"] = HyperparameterRange.OneOf("a", "b"),
         });
 
-        Assert.Equal(8, new GridSampler(100).Grid(space).Count);
+        Assert.Equal(8, new GridSampler(space, 100).Grid.Count);
     }
 }
