@@ -13,11 +13,14 @@ public sealed class TpeSamplerTests
     private const int Trials = 40;
     private const int Seeds = 25;
 
-    [Fact]
-    public void It_beats_random_search_on_branin() => AssertBetter(
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void It_beats_random_search_on_branin(int atOnce) => AssertBetter(
         0.3,
         new() { ["x"] = HyperparameterRange.Uniform(-5, 10, 2.5), ["y"] = HyperparameterRange.Uniform(0, 15, 7.5) },
-        c => Branin(Number(c, "x"), Number(c, "y")) - 0.397887);
+        c => Branin(Number(c, "x"), Number(c, "y")) - 0.397887,
+        atOnce);
 
     [Fact]
     public void It_beats_random_search_on_hartmann_in_six_dimensions() => AssertBetter(
@@ -80,7 +83,7 @@ public sealed class TpeSamplerTests
         Assert.InRange(failed.Count, 1, 25);
     }
 
-    private static void AssertBetter(double powers, Dictionary<string, HyperparameterRange> ranges, Func<Configuration, double> regret)
+    private static void AssertBetter(double powers, Dictionary<string, HyperparameterRange> ranges, Func<Configuration, double> regret, int atOnce = 1)
     {
         var space = new SearchSpace(ranges);
         var random = Mean(new RandomSampler());
@@ -91,10 +94,13 @@ public sealed class TpeSamplerTests
         double Mean(ISampler sampler) => Enumerable.Range(1, Seeds).Average(seed =>
         {
             var tried = new List<(Configuration Configuration, double Regret)>();
-            for (var trial = 1; trial <= Trials; trial++)
+            while (tried.Count < Trials)
             {
-                var next = sampler.Next(space, new([.. tried.OrderBy(t => t.Regret).Select(t => t.Configuration)], [], []), new Draws(seed, trial))!;
-                tried.Add((next, regret(next)));
+                Configuration[] ranked = [.. tried.OrderBy(t => t.Regret).Select(t => t.Configuration)];
+                var running = new List<Configuration>();
+                while (running.Count < atOnce)
+                    running.Add(sampler.Next(space, new(ranked, [], running.ToArray()), new Draws(seed, tried.Count + running.Count))!);
+                tried.AddRange(running.Select(c => (c, regret(c))));
             }
 
             return Math.Log10(tried.Min(t => t.Regret));
