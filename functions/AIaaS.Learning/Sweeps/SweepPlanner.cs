@@ -5,7 +5,7 @@ namespace AIaaS.Learning.Sweeps;
 
 /// <summary>
 /// Decides what a sweep tries next. Every decision is a function of the plan, the seed and the results so far, so that a host that
-/// crashed plans the same again. Each trainer's defaults come first; the first half of the trials is dealt evenly over the trainers;
+/// crashed plans the same again. Each trainer's defaults come first; half of the trials, but few for each trainer, are dealt evenly;
 /// the rest goes to those that have the best ones.
 /// </summary>
 public sealed class SweepPlanner
