@@ -235,7 +235,7 @@ internal sealed class NeuralNetworkTrainer(TimeProvider timeProvider) : ITrainer
             Normalization = Normalization.None,
             Residual = false,
             LearningRate = 3e-3,
-            WeightDecay = rows < 5_000 ? 0.5 : rows < 50_000 ? 0.1 : 0.02,
+            WeightDecay = rows < 1_000 ? 1 : rows < 5_000 ? 0.5 : rows < 50_000 ? 0.1 : 0.02,
             BatchSize = rows < 2_000 ? 32 : rows < 10_000 ? 64 : rows < 50_000 ? 128 : rows < 200_000 ? 256 : 512,
             Epochs = rows < 50_000 ? 50 : rows < 500_000 ? 30 : 10,
             Huber = false,
