@@ -10,7 +10,7 @@ internal enum Activation
 {
     Relu,
 
-    /// <summary>Gaussian error linear unit (Hendrycks and Gimpel 2016).</summary>
+    /// <summary>Gaussian error linear unit, in its form with a sigmoid (Hendrycks and Gimpel 2016).</summary>
     Gelu,
 
     Tanh,
@@ -107,7 +107,7 @@ internal sealed class MultilayerPerceptron
             var width = EmbeddingWidth(count);
             var table = graph.Weight(EmbeddingOf(slot), () => Uniform(EmbeddingOf(slot), count * width, 1 / Math.Sqrt(width)), count, width);
             var codes = features.Gather(graph.Graph.Vector("slot", slot), axis: 1).Cast(TensorElementType.Int64).Reshape([features.Shape[0]]);
-            parts.Add(codes.OneHot(count).MatMul(table));
+            parts.Add(graph.LookUp(table, codes));
         }
 
         return parts.Concat(axis: 1);

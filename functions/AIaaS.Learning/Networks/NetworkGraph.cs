@@ -21,6 +21,11 @@ internal abstract class NetworkGraph(GraphBuilder graph)
     /// <summary>Drops a share of the elements of [rows, width] in training; as it is otherwise.</summary>
     public virtual Value Dropout(string name, Value x, double rate) => x;
 
+    /// <summary>The row of a table for each code.</summary>
+    /// <param name="table">Of shape [codes, width].</param>
+    /// <param name="codes">Of shape [rows].</param>
+    public virtual Value LookUp(Value table, Value codes) => table.Gather(codes, axis: 0);
+
     /// <summary>Mean and variance of each column of [rows, width]: those of the batch in training, a moving average of them otherwise.</summary>
     public abstract (Value Mean, Value Variance) Statistics(string name, Value x);
 
@@ -58,6 +63,9 @@ internal sealed class TrainingGraph(TrainingStep step, int batch, long seed) : N
         _masks.Add(MinibatchInput.Dropout(name, (int)width, rate, seed));
         return x * step.Data(name, [batch, width]);
     }
+
+    /// <summary>The same as a product with ones among zeros: so its gradient is a product too, and adds up in the same order on every device.</summary>
+    public override Value LookUp(Value table, Value codes) => codes.OneHot(table.Shape.SizeOf(0)).MatMul(table);
 
     public override (Value Mean, Value Variance) Statistics(string name, Value x)
     {

@@ -1,5 +1,7 @@
+using AIaaS.Learning.Onnx;
 using AIaaS.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace AIaaS.Learning.Runtime;
 
@@ -63,8 +65,10 @@ internal static class ComputeDevices
             return "this build of ONNX Runtime has no CUDA provider.";
         try
         {
-            using var options = new SessionOptions();
-            Append(options, ComputeDevice.Cuda);
+            // Only a session of it finds out whether the driver and its libraries are there.
+            var graph = new GraphBuilder("probe");
+            graph.Output("copy", graph.Input("value", TensorElementType.Float, [1]));
+            Sessions.Create(graph.ToModel(), device: ComputeDevice.Cuda).Dispose();
             return null;
         }
         catch (OnnxRuntimeException e)
