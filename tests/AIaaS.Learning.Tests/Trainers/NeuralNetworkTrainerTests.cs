@@ -56,12 +56,31 @@ public sealed class NeuralNetworkTrainerTests : IDisposable
     [InlineData("residual", "true")]
     [InlineData("layers", "4")]
     [InlineData("loss", "huber")]
+    [InlineData("schedule", "plateau")]
+    [InlineData("schedule", "constant")]
+    [InlineData("l1", "0.0001")]
+    [InlineData("gradient-value", "0.05")]
     public void Every_kind_of_network_learns_a_curve(string name, string value)
     {
         var problem = Curve();
         var trained = Train(problem, With(name, value));
 
         // The values go from about 75 to 125 with a standard deviation of 14.
+        Assert.InRange(Error(Predict(trained, problem), problem.Numbers), 0, 6);
+    }
+
+    [Theory]
+    [InlineData("adam", "0.003")]
+    [InlineData("sgd", "0.5")]
+    [InlineData("momentum", "0.05")]
+    [InlineData("nesterov", "0.05")]
+    [InlineData("adagrad", "0.03")]
+    [InlineData("rmsprop", "0.003")]
+    public void Every_optimizer_learns_a_curve(string optimizer, string rate)
+    {
+        var problem = Curve();
+        var trained = Train(problem, With("optimizer", optimizer, "learning-rate", rate, "weight-decay", "0.0001"));
+
         Assert.InRange(Error(Predict(trained, problem), problem.Numbers), 0, 6);
     }
 
