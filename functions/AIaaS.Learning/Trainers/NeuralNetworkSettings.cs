@@ -83,7 +83,7 @@ internal sealed record NeuralNetworkSettings
     public static NeuralNetworkSettings Default(int rows) => new()
     {
         Layers = 2,
-        Width = rows < 2_000 ? 64 : rows < 20_000 ? 128 : 256,
+        Width = rows < 2_000 ? 64 : rows < 50_000 ? 128 : 256,
         Activation = Activation.Relu,
         Dropout = 0.1,
         Normalization = Normalization.None,
@@ -91,12 +91,12 @@ internal sealed record NeuralNetworkSettings
         Optimizer = NetworkOptimizer.AdamW,
         Schedule = NetworkSchedule.Cosine,
         LearningRate = 3e-3,
-        WeightDecay = rows < 1_000 ? 1 : rows < 5_000 ? 0.5 : rows < 50_000 ? 0.1 : 0.02,
+        WeightDecay = rows < 1_000 ? 1 : rows < 50_000 ? 0.5 : 0.2,
         L1 = 0,
         GradientNorm = 1,
         GradientValue = 0,
         BatchSize = rows < 2_000 ? 32 : rows < 10_000 ? 64 : rows < 50_000 ? 128 : rows < 200_000 ? 256 : 512,
-        Epochs = rows < 50_000 ? 50 : rows < 500_000 ? 30 : 10,
+        Epochs = rows < 5_000 ? 50 : rows < 50_000 ? 30 : rows < 500_000 ? 15 : 8,
         Loss = NetworkLoss.Squared,
     };
 

@@ -48,7 +48,7 @@ internal sealed class NeuralNetworkTrainer(TimeProvider timeProvider) : ITrainer
             ["width"] = HyperparameterRange.Integers(16, rows < 20_000 ? 256 : 512, initial.Width, RangeScale.Log),
             ["layers"] = HyperparameterRange.Integers(1, 4, initial.Layers),
             ["dropout"] = HyperparameterRange.Uniform(0, 0.5, initial.Dropout),
-            ["weight-decay"] = HyperparameterRange.LogUniform(1e-4, 1, initial.WeightDecay),
+            ["weight-decay"] = HyperparameterRange.LogUniform(1e-3, 3, initial.WeightDecay),
             ["activation"] = HyperparameterRange.OneOf("relu", "gelu", "tanh"),
             ["normalization"] = HyperparameterRange.OneOf("none", "layer", "batch"),
             ["batch-size"] = HyperparameterRange.Integers(Math.Min(16, rows), Math.Min(rows, 4 * initial.BatchSize), Math.Min(rows, initial.BatchSize), RangeScale.Log),
