@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using AIaaS.Learning.Features;
 using AIaaS.Learning.Onnx.Operators;
 using AIaaS.Learning.Runtime;
+using AIaaS.Learning.Trainers;
 using AIaaS.Learning.Training;
 using AIaaS.Learning.Training.Optimizers;
 
@@ -71,10 +73,60 @@ internal sealed class MlpStepBenchmark : IBenchmark
             }
         }
 
+        if (Device == Cuda)
+            CompareTrainings(cancellationToken);
         return new BenchmarkOutcome(
             string.Create(CultureInfo.InvariantCulture, $"{ratios[0]:F2}× PyTorch's speed{(agree ? "" : ", with other losses")}"),
             string.Create(CultureInfo.InvariantCulture, $"≥ {Aim}×, losses within {LossTolerance:G1}"),
             agree && ratios[0] >= Aim);
+    }
+
+    /// <summary>A whole training with validation rows and weights that come back, on the GPU and on all cores of the processor.</summary>
+    private static void CompareTrainings(CancellationToken cancellationToken)
+    {
+        const int rows = 50_000, width = 30, validation = 5_000;
+        var generator = new CounterGenerator(seed: 2, stream: 0);
+        var features = Enumerable.Range(0, (rows + validation) * width).Select(i => (float)((4 * generator.Uniform(i)) - 2)).ToArray();
+        var targets = Enumerable.Range(0, rows + validation).Select(row =>
+        {
+            var x = features.AsSpan(row * width, width);
+            return Math.Sin(x[0] * x[1]) + (x[2] * x[3]) + x[4];
+        }).ToArray();
+        foreach (var device in (string[])[Cuda, "cpu"])
+        {
+            var losses = new List<double>();
+            var folder = Directory.CreateTempSubdirectory("mlp-step-benchmark-").FullName;
+            var began = Stopwatch.GetTimestamp();
+            new NeuralNetworkTrainer(TimeProvider.System) { Device = device }.Train(
+                new TrainerInput
+                {
+                    Features = features[..(rows * width)],
+                    Rows = rows,
+                    Width = width,
+                    Slots = [.. Enumerable.Range(0, width).Select(i => new FeatureSlot($"x{i}", $"x{i}"))],
+                    Target = new NumberTarget(targets[..rows]),
+                    Validation = new TrainerRows { Features = features[(rows * width)..], Rows = validation, Target = new NumberTarget(targets[rows..]) },
+                    Hyperparameters = new(new Dictionary<string, JsonElement>
+                    {
+                        ["width"] = JsonSerializer.SerializeToElement(1024),
+                        ["batch-size"] = JsonSerializer.SerializeToElement(512),
+                        ["epochs"] = JsonSerializer.SerializeToElement(2),
+                    }),
+                    Seed = 1,
+                    Threads = Environment.ProcessorCount,
+                    CheckpointFolder = folder,
+                    Report = (_, _) => { },
+                    OnEvaluation = point =>
+                    {
+                        losses.Add(point.Value);
+                        return true;
+                    },
+                },
+                cancellationToken);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"two epochs of 50,000 rows, 1024 units wide, on {device}: {Stopwatch.GetElapsedTime(began).TotalSeconds:F2} s, errors {string.Join(" and ", losses.Select(l => l.ToString("F4", CultureInfo.InvariantCulture)))}"));
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static void Print(string side, List<Cost> costs) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
