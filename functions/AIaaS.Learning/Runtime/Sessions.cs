@@ -10,7 +10,8 @@ internal static class Sessions
 {
     /// <param name="model">A finished model.</param>
     /// <param name="threads">Threads within an operator; the result is the same bit for bit only with 1.</param>
-    public static InferenceSession Create(ModelProto model, int threads = 1)
+    /// <param name="device">What it runs on.</param>
+    public static InferenceSession Create(ModelProto model, int threads = 1, ComputeDevice device = ComputeDevice.Cpu)
     {
         OnnxRuntimeTelemetry.CreateEnvironment();
         using var options = new SessionOptions
@@ -22,6 +23,7 @@ internal static class Sessions
         };
         // Threads that spin between steps would take the cores of other trials.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        ComputeDevices.Append(options, device);
         return new InferenceSession(model.ToByteArray(), options);
     }
 }

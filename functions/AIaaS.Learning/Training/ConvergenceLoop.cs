@@ -41,8 +41,7 @@ internal sealed class ConvergenceLoop(TimeProvider timeProvider, CheckpointStore
         StepResult last = default;
         if (checkpoints.Load() is { } checkpoint)
         {
-            foreach (var (state, elements) in checkpoint.States)
-                session.Write(state, elements);
+            session.Write(checkpoint.States);
             step = checkpoint.Step;
             best = checkpoint.Numbers[Best];
             bestStep = (long)checkpoint.Numbers[BestStep];

@@ -23,6 +23,9 @@ internal sealed class CounterGenerator(long seed, long stream)
         return a | ((ulong)b << 32);
     }
 
+    /// <summary>Evenly distributed from 0 to below 1.</summary>
+    public double Uniform(long counter) => (Bits(counter) >> 11) * (1.0 / (1L << 53));
+
     /// <summary>Row numbers 0 to <paramref name="count"/> in random order.</summary>
     public int[] Permutation(int count)
     {

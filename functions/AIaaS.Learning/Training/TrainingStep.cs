@@ -14,6 +14,8 @@ internal sealed record StepState(string Name, float[] Initial, Value Current)
 {
     /// <summary>What <see cref="Current"/> becomes after the step.</summary>
     public Value? Next { get; set; }
+
+    public long[] Dimensions => [.. Current.Shape.Select(d => d.Size!.Value)];
 }
 
 /// <summary>Builds one training step as one graph: forward, loss, backward and optimizer; states in, states out.</summary>
@@ -22,13 +24,21 @@ internal sealed class TrainingStep(string name)
 {
     public const string LossOutput = "loss";
     public const string GradientNormOutput = "gradient_norm";
+    public const string LearningRateInput = "learning_rate";
 
     private readonly List<StepState> _states = [];
     private readonly List<StepState> _parameters = [];
+    private Value? _learningRate;
 
     public GraphBuilder Graph { get; } = new(name);
 
     public IReadOnlyList<StepState> States => _states;
+
+    /// <summary>Whether each step tells the largest element of its gradients, which takes a pass over all of them.</summary>
+    public bool MeasuresGradient { get; init; } = true;
+
+    /// <summary>How far to go; a scalar that every step is given, so that no schedule is part of the graph.</summary>
+    public Value LearningRate => _learningRate ??= Data(LearningRateInput, Shape.Scalar);
 
     /// <summary>A tensor that is given to every step.</summary>
     public Value Data(string dataName, Shape shape) => Graph.Input(dataName, TensorElementType.Float, shape);
@@ -52,6 +62,10 @@ internal sealed class TrainingStep(string name)
         return state;
     }
 
+    /// <summary>A state of the optimizer beside a parameter: of its shape, and 0 at first.</summary>
+    public StepState Companion(StepState parameter, string role) =>
+        State($"{parameter.Name}_{role}", new float[parameter.Initial.Length], parameter.Dimensions);
+
     /// <summary>Adds backward pass and optimizer, and ends the graph.</summary>
     public void Minimize(Value loss, IOptimizer optimizer)
     {
@@ -60,7 +74,8 @@ internal sealed class TrainingStep(string name)
         foreach (var state in _states)
             Graph.Output(NextName(state), state.Next ?? throw new InvalidOperationException($"No optimizer gave the next '{state.Name}'."));
         Graph.Output(LossOutput, loss);
-        Graph.Output(GradientNormOutput, gradients.Select(g => g.Abs().ReduceMax()).Aggregate((a, b) => a.Max(b)));
+        if (MeasuresGradient)
+            Graph.Output(GradientNormOutput, gradients.Select(g => g.Abs().ReduceMax()).Aggregate((a, b) => a.Max(b)));
     }
 
     public static string NextName(StepState state) => "next_" + state.Name;

@@ -10,6 +10,9 @@ internal static class ReductionRules
         rules.Add("ReduceSum", c => [Spread(c), null]);
         rules.Add("ReduceMean", c =>
         {
+            // Sizes that are known need not be found anew in each run, on a GPU by way of the host.
+            if (c.Input(0).Shape.Elements is { } all && c.Output.Shape.Elements is { } left)
+                return [Spread(c) * ((double)left / all)];
             var count = c.Input(0).SizeOf().Cast(c.Gradient.Type) / c.Output.SizeOf().Cast(c.Gradient.Type);
             return [Spread(c) / count];
         });

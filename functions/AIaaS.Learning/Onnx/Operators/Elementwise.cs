@@ -13,6 +13,9 @@ internal static class Elementwise
 
     public static Value Abs(this Value x) => x.Unary("Abs");
 
+    /// <summary>-1, 0 or 1.</summary>
+    public static Value Sign(this Value x) => x.Unary("Sign");
+
     public static Value Tanh(this Value x) => x.Unary("Tanh");
 
     public static Value Sigmoid(this Value x) => x.Unary("Sigmoid");

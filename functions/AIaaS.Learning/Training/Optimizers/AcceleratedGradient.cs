@@ -16,7 +16,7 @@ internal sealed class AcceleratedGradient(double stepSize) : IOptimizer
         // A parameter's own state is the point at which the gradient is taken; the iterate before it is a state beside it.
         var moves = parameters.Zip(gradients, (parameter, gradient) =>
         {
-            var before = step.State(parameter.Name + "_before", parameter.Initial, [.. parameter.Current.Shape.Select(d => d.Size!.Value)]);
+            var before = step.State(parameter.Name + "_before", parameter.Initial, parameter.Dimensions);
             var moved = parameter.Current - gradient * stepSize;
             before.Next = moved;
             return (Parameter: parameter, Gradient: gradient, Moved: moved, Momentum: moved - before.Current);

@@ -1,0 +1,79 @@
+using AIaaS.Learning.Onnx;
+using AIaaS.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace AIaaS.Learning.Runtime;
+
+/// <summary>What executes the operators of a training.</summary>
+internal enum ComputeDevice
+{
+    Cpu,
+
+    /// <summary>The first NVIDIA GPU.</summary>
+    Cuda,
+}
+
+/// <summary>Which device trainings use.</summary>
+internal static class ComputeDevices
+{
+    /// <summary><c>cpu</c>, <c>cuda</c> for every training, or <c>auto</c>: a GPU where there is one and the training is large enough to gain by it.</summary>
+    public const string Variable = "AIAAS_DEVICE";
+
+    private const string CudaProvider = "CUDAExecutionProvider";
+
+    /// <summary>Multiplications a step, below which launching kernels takes longer than the processor's own work.</summary>
+    private const long WorthwhileForCuda = 50_000_000;
+
+    /// <param name="wanted">A value of <see cref="Variable"/>; null is <c>auto</c>.</param>
+    /// <param name="multiplications">What one step takes.</param>
+    /// <returns>The device, and what a reader of the model's card should know where it is not the one that was asked for.</returns>
+    /// <exception cref="TrainingException">There is no such device.</exception>
+    public static (ComputeDevice Device, string? Note) Choose(string? wanted, long multiplications)
+    {
+        switch (wanted)
+        {
+            case "cpu":
+            case null or "" or "auto" when multiplications < WorthwhileForCuda:
+                return (ComputeDevice.Cpu, null);
+            case null or "" or "auto":
+                return (WhyNoCuda() is null ? ComputeDevice.Cuda : ComputeDevice.Cpu, null);
+            case "cuda":
+                return WhyNoCuda() is { } reason
+                    ? (ComputeDevice.Cpu, $"The processor was used, since there is no usable GPU: {reason}")
+                    : (ComputeDevice.Cuda, null);
+            default:
+                throw new TrainingException("There is no such device", $"{Variable} is '{wanted}'; choose cpu, cuda or auto.");
+        }
+    }
+
+    /// <summary>Adds CUDA to a session's providers; the processor stays for operators it lacks.</summary>
+    public static void Append(SessionOptions options, ComputeDevice device)
+    {
+        if (device != ComputeDevice.Cuda)
+            return;
+
+        using var cuda = new OrtCUDAProviderOptions();
+        // TF32 has the range of single precision and a thousandth of its digits: results would differ from the processor's.
+        cuda.UpdateOptions(new Dictionary<string, string> { ["device_id"] = "0", ["use_tf32"] = "0" });
+        options.AppendExecutionProvider_CUDA(cuda);
+    }
+
+    private static string? WhyNoCuda()
+    {
+        if (!OnnxRuntimeTelemetry.CreateEnvironment().GetAvailableProviders().Contains(CudaProvider))
+            return "this build of ONNX Runtime has no CUDA provider.";
+        try
+        {
+            // Only a session of it finds out whether the driver and its libraries are there.
+            var graph = new GraphBuilder("probe");
+            graph.Output("copy", graph.Input("value", TensorElementType.Float, [1]));
+            Sessions.Create(graph.ToModel(), device: ComputeDevice.Cuda).Dispose();
+            return null;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            return e.Message;
+        }
+    }
+}
