@@ -18,6 +18,9 @@ internal abstract class TrainingTarget
     /// <summary>The classes; null for a regression.</summary>
     public virtual ClassLabels? Labels => null;
 
+    /// <summary>The true numbers of some rows, for a regression.</summary>
+    public virtual double[] Numbers(int[] rows) => throw new InvalidOperationException("Classes are no numbers.");
+
     /// <exception cref="TrainingException">The target does not suit the task.</exception>
     public static TrainingTarget Of(TargetColumn column, LearningTask task) => (column, task) switch
     {
@@ -36,8 +39,8 @@ internal abstract class TrainingTarget
 
     /// <param name="rows">The holdout rows.</param>
     /// <param name="output">The model's probabilities or values for them.</param>
-    /// <returns>Metrics, a confusion matrix for classes, and a score of which more is better.</returns>
-    public abstract (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion, double Score) Judge(int[] rows, float[] output);
+    /// <returns>Metrics, and a confusion matrix for classes.</returns>
+    public abstract (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion) Judge(int[] rows, float[] output);
 
     private sealed class ClassTrainingTarget : TrainingTarget
     {
@@ -80,10 +83,10 @@ internal abstract class TrainingTarget
 
         public override TrainerTarget ForTrainer(int[] rows) => new ClassTarget([.. rows.Select(row => _classes[row])], Labels.Count);
 
-        public override (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion, double Score) Judge(int[] rows, float[] output)
+        public override (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion) Judge(int[] rows, float[] output)
         {
             var metrics = ClassificationMetrics.Compute([.. rows.Select(row => _classes[row])], output, Labels.Count);
-            return (metrics.Values, metrics.Confusion, -metrics.Values["log-loss"]);
+            return (metrics.Values, metrics.Confusion);
         }
     }
 
@@ -101,12 +104,14 @@ internal abstract class TrainingTarget
                 : throw new TrainingException("The target is constant", $"'{column.Name}' has the same value in every row; there is nothing to learn.");
         }
 
-        public override TrainerTarget ForTrainer(int[] rows) => new NumberTarget([.. rows.Select(row => column.Values[row])]);
+        public override TrainerTarget ForTrainer(int[] rows) => new NumberTarget(Numbers(rows));
 
-        public override (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion, double Score) Judge(int[] rows, float[] output)
+        public override double[] Numbers(int[] rows) => Array.ConvertAll(rows, row => column.Values[row]);
+
+        public override (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion) Judge(int[] rows, float[] output)
         {
-            var metrics = RegressionMetrics.Compute([.. rows.Select(row => column.Values[row])], output);
-            return (metrics, null, -metrics["rmse"]);
+            var metrics = RegressionMetrics.Compute(Numbers(rows), output);
+            return (metrics, null);
         }
     }
 }

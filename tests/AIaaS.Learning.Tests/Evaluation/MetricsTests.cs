@@ -37,4 +37,56 @@ public sealed class MetricsTests
         Assert.Equal(0.5, values["mae"], 1e-12);
         Assert.Equal(0.9486081370449679, values["r2"], 1e-12);
     }
+
+    [Theory]
+    [InlineData("two", 2, false)]
+    [InlineData("two-weighted", 2, true)]
+    [InlineData("four", 4, false)]
+    [InlineData("four-weighted", 4, true)]
+    public void Every_metric_of_classes_equals_scikit_learn(string figures, int classes, bool weighted)
+    {
+        var (truth, probabilities) = EvaluationFigures.Classes(classes);
+
+        var values = ClassificationMetrics.Compute(truth, probabilities, classes, weighted ? EvaluationFigures.Weights : null).Values;
+
+        Assert.All(EvaluationFigures.Of(figures), figure => Assert.Equal(figure.Value, values[figure.Key], 1e-6));
+    }
+
+    [Theory]
+    [InlineData("regression", false)]
+    [InlineData("regression-weighted", true)]
+    public void Every_metric_of_numbers_equals_scikit_learn(string figures, bool weighted)
+    {
+        var (truth, predictions) = EvaluationFigures.Numbers();
+
+        var values = new Dictionary<string, double>(RegressionMetrics.Compute(truth, predictions, weighted ? EvaluationFigures.Weights : null));
+        if (!weighted)
+            values["quantile-loss-0.9"] = RegressionMetrics.QuantileLoss(truth, predictions, 0.9);
+
+        Assert.All(EvaluationFigures.Of(figures).Where(figure => !weighted || figure.Key != "quantile-loss-0.9"), figure => Assert.Equal(figure.Value, values[figure.Key], 1e-6));
+    }
+
+    [Fact]
+    public void Every_metric_that_is_computed_is_in_the_catalogue()
+    {
+        var (truth, probabilities) = EvaluationFigures.Classes(2);
+        var (numbers, predictions) = EvaluationFigures.Numbers();
+
+        var computed = ClassificationMetrics.Compute(truth, probabilities, 2).Values.Keys.Concat(RegressionMetrics.Compute(numbers, predictions).Keys);
+
+        Assert.Equal(Metrics.All.Select(metric => metric.Name).Order(StringComparer.Ordinal), computed.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Predictions_that_are_not_numbers_leave_out_what_they_make_undefined()
+    {
+        var values = ClassificationMetrics.Compute([0, 1, 1], [float.NaN, float.NaN, .2f, .8f, .4f, .6f], 2).Values;
+
+        Assert.DoesNotContain(Metrics.Brier, values.Keys);
+        Assert.Equal(1, values[Metrics.Accuracy], 1e-12);
+    }
+
+    [Fact]
+    public void A_true_zero_leaves_out_the_percentage_error() =>
+        Assert.DoesNotContain(Metrics.Mape, RegressionMetrics.Compute([0, 1], [0.5f, 1]).Keys);
 }
