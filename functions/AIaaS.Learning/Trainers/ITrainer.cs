@@ -21,6 +21,9 @@ internal interface ITrainer
     /// <summary>How it wants raw columns turned into numbers; the first that accepts a column gets it.</summary>
     IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters);
 
+    /// <summary>Whether it learns step by step, so that <see cref="TrainerInput.Budget"/> shortens it; else fewer rows do.</summary>
+    bool LearnsInSteps => false;
+
     /// <exception cref="TrainingException">The data does not allow it.</exception>
     /// <exception cref="OperationCanceledException">Left after a checkpoint.</exception>
     TrainedModel Train(TrainerInput input, CancellationToken cancellationToken);

@@ -37,6 +37,8 @@ internal sealed class NeuralNetworkTrainer(TimeProvider timeProvider) : ITrainer
     /// <summary>A value of <see cref="ComputeDevices.Variable"/>.</summary>
     public string? Device { get; init; } = Environment.GetEnvironmentVariable(ComputeDevices.Variable);
 
+    public bool LearnsInSteps => true;
+
     public bool Supports(LearningTask task) => task is LearningTask.Classification or LearningTask.Regression;
 
     public IReadOnlyDictionary<string, HyperparameterRange> Space(LearningTask task, int rows)
