@@ -52,7 +52,7 @@ internal sealed class MlpStepBenchmark : IBenchmark
                 var (ours, theirs) = (new List<Cost>(), new List<Cost>());
                 for (var turn = 0; turn < Turns; turn++)
                 {
-                    theirs.Add(await PyTorch.RunAsync<Cost>("mlp_step.py", [folder, Device], cancellationToken));
+                    theirs.Add(await Python.RunAsync<Cost>("pytorch", "mlp_step.py", [folder, Device], cancellationToken));
                     ours.Add(await MeasureAsync(folder, cancellationToken));
                 }
 
