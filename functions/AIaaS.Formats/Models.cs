@@ -114,18 +114,75 @@ public sealed record ModelMetrics
 {
     public const string FileName = "metrics.json";
 
+    /// <summary>The same for people, as a page.</summary>
+    public const string PageFileName = "report.html";
+
     public int SchemaVersion { get; init; } = 1;
 
+    /// <summary>Rows that trials and the model learned from.</summary>
     public required long TrainingRows { get; init; }
 
+    /// <summary>Rows that it was judged on.</summary>
     public required long HoldoutRows { get; init; }
 
-    /// <summary>Metric name (<c>accuracy</c>, <c>f1-macro</c>, <c>log-loss</c>, <c>auc</c>, <c>rmse</c>, <c>mae</c>, <c>r2</c>) to value.</summary>
+    /// <summary>Metric name (<c>accuracy</c>, <c>f1-macro</c>, <c>log-loss</c>, <c>auc</c>, <c>rmse</c>, <c>mae</c>, <c>r2</c>, …) to value.</summary>
     public required IReadOnlyDictionary<string, double> Holdout { get; init; }
 
     /// <summary>Rows are true classes, columns predicted ones, in the signature's class order.</summary>
     public IReadOnlyList<IReadOnlyList<long>>? ConfusionMatrix { get; init; }
+
+    /// <summary>Metric name to where it lies in 95 of 100 resamples of the holdout rows (bootstrap, Efron 1979).</summary>
+    public IReadOnlyDictionary<string, MetricInterval> Intervals { get; init; } = new Dictionary<string, MetricInterval>();
+
+    /// <summary>What the objective loses where a feature's values are shuffled (Breiman 2001), the most important first.</summary>
+    public IReadOnlyList<FeatureImportance> Importance { get; init; } = [];
+
+    /// <summary>Metrics of the rows with each value of the columns that were asked for.</summary>
+    public IReadOnlyList<MetricSlice> Slices { get; init; } = [];
+
+    /// <summary>How often what was held likely came about; null for a regression.</summary>
+    public IReadOnlyList<CalibrationPoint>? Calibration { get; init; }
+
+    /// <summary>What each threshold gives, one curve for each class, of two classes for the second only; null for a regression.</summary>
+    public IReadOnlyList<ThresholdCurve>? Curves { get; init; }
+
+    /// <summary>Errors of a regression; null for classes.</summary>
+    public ResidualSummary? Residuals { get; init; }
 }
+
+/// <param name="Low">Its lower end.</param>
+/// <param name="High">Its upper end.</param>
+public sealed record MetricInterval(double Low, double High);
+
+/// <param name="Feature">The raw feature.</param>
+/// <param name="Loss">How much worse the objective is without it, in its own unit.</param>
+/// <param name="Deviation">Standard deviation over the shuffles.</param>
+public sealed record FeatureImportance(string Feature, double Loss, double Deviation);
+
+/// <param name="Column">The column.</param>
+/// <param name="Value">The value, a range of numbers, <c>(missing)</c>, or <c>(other)</c> for values of few rows.</param>
+/// <param name="Rows">How many holdout rows.</param>
+/// <param name="Metrics">As for all rows.</param>
+public sealed record MetricSlice(string Column, string Value, long Rows, IReadOnlyDictionary<string, double> Metrics);
+
+/// <param name="Predicted">Mean probability.</param>
+/// <param name="Observed">Share for which it came about.</param>
+/// <param name="Rows">How many.</param>
+public sealed record CalibrationPoint(double Predicted, double Observed, long Rows);
+
+/// <param name="Class">The class as JSON.</param>
+/// <param name="Points">From the highest threshold to the lowest.</param>
+public sealed record ThresholdCurve(JsonElement Class, IReadOnlyList<ThresholdPoint> Points);
+
+/// <param name="FalsePositiveRate">Share of the other rows that is taken for the class.</param>
+/// <param name="TruePositiveRate">Share of the class's rows that is found: the recall.</param>
+/// <param name="Precision">Share of what is taken for the class that belongs to it.</param>
+public sealed record ThresholdPoint(double FalsePositiveRate, double TruePositiveRate, double Precision);
+
+/// <param name="Edges">Bins of predicted less true value, one edge more than counts.</param>
+/// <param name="Counts">Rows in each.</param>
+/// <param name="Sample">Some rows: true value, then predicted one.</param>
+public sealed record ResidualSummary(IReadOnlyList<double> Edges, IReadOnlyList<long> Counts, IReadOnlyList<IReadOnlyList<double>> Sample);
 
 /// <summary><c>card.json</c>: what a reader should know before using a model (after Mitchell et al. 2019).</summary>
 public sealed record ModelCard
@@ -161,8 +218,8 @@ public sealed record ModelCard
 }
 
 /// <summary>
-/// Parameters of a <see cref="JobKind.Train"/> job. Inputs: <c>data</c> (Parquet), <c>schema</c>, <c>profile</c>.
-/// Artifacts: <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c>, <c>card.json</c>.
+/// Parameters of a <see cref="JobKind.Train"/> job. Inputs: <c>data</c> (Parquet), <c>schema</c>, <c>profile</c>, and <c>splits</c> where there are.
+/// Artifacts: <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c>, <c>card.json</c>, <c>leaderboard.json</c>, <c>trials/</c>.
 /// </summary>
 public sealed record TrainParameters
 {
@@ -179,10 +236,86 @@ public sealed record TrainParameters
 
     public long Seed { get; init; } = 42;
 
+    public SweepPlan Sweep { get; init; } = new();
+
+    /// <summary>The only trials this job is to do, without a model of its own; null for the whole sweep and the model.</summary>
+    public IReadOnlyList<TrialSpec>? Trials { get; init; }
+
+    /// <summary>The sweep is over: the model is made of the trials of other jobs, whose files are inputs called <c>trials/…</c>.</summary>
+    public bool SweepIsOver { get; init; }
+
+    public WeightPlan Weights { get; init; } = new();
+
+    public Calibration Calibrate { get; init; }
+
+    public EvaluationPlan Evaluate { get; init; } = new();
+
     public string? Dataset { get; init; }
 
     public int? DatasetVersion { get; init; }
 }
+
+/// <summary>How much each row counts in training.</summary>
+public sealed record WeightPlan
+{
+    public ClassWeights Classes { get; init; }
+
+    /// <summary>A column of numbers above 0 that rows are weighted by, and that no model learns from; null for equal weights.</summary>
+    public string? Column { get; init; }
+}
+
+public enum ClassWeights
+{
+    /// <summary>A row counts as much as any other.</summary>
+    None,
+
+    /// <summary>Each class counts as much as any other, however few its rows.</summary>
+    Balanced,
+}
+
+/// <summary>How probabilities are made to mean what they say, on rows that the trial did not learn from.</summary>
+public enum Calibration
+{
+    None,
+
+    /// <summary>One temperature for all scores (Guo et al. 2017).</summary>
+    Temperature,
+
+    /// <summary>A sigmoid for each class (Platt 1999).</summary>
+    Sigmoid,
+
+    /// <summary>A rising step function for each class (Zadrozny and Elkan 2002); wants some thousand rows.</summary>
+    Isotonic,
+}
+
+/// <summary>What else is reported about a model.</summary>
+public sealed record EvaluationPlan
+{
+    /// <summary>Columns by whose values metrics are told apart.</summary>
+    public IReadOnlyList<string> Slices { get; init; } = [];
+}
+
+/// <summary><c>leaderboard.json</c>: the trials of a sweep, best first.</summary>
+public sealed record Leaderboard
+{
+    public const string FileName = "leaderboard.json";
+
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>The metric that decided.</summary>
+    public required string Objective { get; init; }
+
+    public required bool HigherIsBetter { get; init; }
+
+    public required IReadOnlyList<TrialResult> Trials { get; init; }
+
+    /// <summary>Trials that the model is made of, with their shares of 1.</summary>
+    public IReadOnlyList<ModelMember> Members { get; init; } = [];
+}
+
+/// <param name="Trial">Its number.</param>
+/// <param name="Weight">Its share of the model's answer, above 0 to 1.</param>
+public sealed record ModelMember(int Trial, double Weight);
 
 /// <summary>
 /// <c>background.json</c>: rows that predictions are explained against, in the form of a prediction request:

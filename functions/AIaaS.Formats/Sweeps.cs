@@ -76,6 +76,7 @@ public enum RangeScale
 /// <summary>What may be tried of one hyperparameter: one of <see cref="Choices"/>, or a number between two bounds.</summary>
 public sealed record HyperparameterRange
 {
+    /// <summary>The values that may be tried; null for a number between the bounds.</summary>
     public IReadOnlyList<JsonElement>? Choices { get; init; }
 
     public double? Minimum { get; init; }
@@ -151,7 +152,7 @@ public sealed record TrialResult
 
     public required TrialStatus Status { get; init; }
 
-    /// <summary>The objective on validation rows, the mean over folds; null where the trial failed.</summary>
+    /// <summary>The objective over the validation rows of all folds; null where the trial failed.</summary>
     public double? Objective { get; init; }
 
     /// <summary>All metrics on validation rows.</summary>
@@ -170,6 +171,9 @@ public sealed record TrialResult
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     public static string FileNameOf(int trial) => $"{trial:D4}.json";
+
+    /// <summary>Beside it, what it predicted for its validation rows, fold after fold: little-endian floats.</summary>
+    public static string PredictionsFileNameOf(int trial) => $"{trial:D4}.predictions";
 }
 
 /// <param name="Share">Of the full effort, above 0 to 1.</param>

@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Learning.Evaluation;
 using AIaaS.Learning.Features;
 using AIaaS.Learning.Onnx.Protos;
 using AIaaS.Learning.Runtime;
+using AIaaS.Learning.Sweeps;
 using AIaaS.Learning.Trainers;
 using AIaaS.Learning.Training;
 using Google.Protobuf;
@@ -27,10 +27,16 @@ public sealed record TrainingRequest
     /// <summary>The fold of each row as the data set stores it, -1 for those to judge by; null deals the rows here.</summary>
     public IReadOnlyList<int>? Folds { get; init; }
 
-    /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c>, <c>card.json</c> and <c>background.json</c>.</summary>
+    /// <summary>The values of the column that weighs rows; null where there is none.</summary>
+    public IReadOnlyList<float>? Weights { get; init; }
+
+    /// <summary>Gets <c>model.onnx</c>, <c>signature.json</c>, <c>metrics.json</c>, <c>card.json</c>, <c>background.json</c>, <c>leaderboard.json</c> and <c>trials/</c>.</summary>
     public required string OutputFolder { get; init; }
 
     public required string CheckpointFolder { get; init; }
+
+    /// <summary>Where trials of other jobs lie, for <see cref="TrainParameters.SweepIsOver"/>; null where there are none.</summary>
+    public string? TrialsFolder { get; init; }
 
     /// <summary>Threads it may use; null for all.</summary>
     public int? Threads { get; init; }
@@ -39,12 +45,14 @@ public sealed record TrainingRequest
     public string? Run { get; init; }
 }
 
-/// <summary>From a table to a judged model: split, fit features, train, judge on rows never seen, export.</summary>
+/// <summary>From a table to a judged model: split, try configurations on folds, train the best on all training rows, judge on rows never seen, export.</summary>
 public sealed class TrainingRun
 {
     public const string ModelFileName = "model.onnx";
 
-    private const int MinimumRows = 10;
+    private const double SweepBegins = 3;
+    private const double SweepEnds = 85;
+    private const double FitEnds = 95;
 
     private readonly TimeProvider _timeProvider;
     private readonly IReadOnlyList<ITrainer> _trainers;
@@ -57,123 +65,114 @@ public sealed class TrainingRun
     internal TrainingRun(TimeProvider timeProvider, IReadOnlyList<ITrainer> trainers) => (_timeProvider, _trainers) = (timeProvider, trainers);
 
     /// <param name="request">What to train.</param>
-    /// <param name="progress">Is told stages and losses, percent over the whole run.</param>
-    /// <param name="cancellationToken">Saves a checkpoint before it leaves; the same request then goes on from there.</param>
-    /// <returns>The metrics as written.</returns>
+    /// <param name="progress">Is told stages, trials and losses, percent over the whole run.</param>
+    /// <param name="cancellationToken">Saves checkpoints before it leaves; the same request then goes on from there.</param>
+    /// <returns>The metrics as written; null where the request was for trials only.</returns>
     /// <exception cref="TrainingException">The data or the parameters do not allow a model; the message is for the user.</exception>
-    public ModelMetrics Execute(TrainingRequest request, IProgress<JobProgress> progress, CancellationToken cancellationToken)
+    public ModelMetrics? Execute(TrainingRequest request, IProgress<JobProgress> progress, CancellationToken cancellationToken)
     {
         var parameters = request.Parameters;
         var trainers = Choose(parameters);
-        if (parameters.Holdout is not (> 0 and < 1))
-            throw new TrainingException("The holdout share is out of range", $"A holdout of {parameters.Holdout} cannot be judged on; give a share between 0 and 1, such as 0.2.");
+        var objective = Objective.Of(parameters);
+        var reporter = new ProgressReporter(progress, _timeProvider);
+        reporter.Report(0, "features");
+        var data = TrainingData.Of(request);
+        var planner = new SweepPlanner(
+            parameters.Sweep,
+            [.. trainers.Select(trainer => (trainer.Name, SpaceOf(trainer, parameters, data)))],
+            objective.HigherIsBetter,
+            data.Split.Training.Length,
+            parameters.Seed,
+            SweepRun.ThreadsOfTrial(data, request.Threads));
 
-        Report(0, "features");
-        var selection = FeatureSelection.From(request.Schema, parameters.Target);
-        var (table, target, rows, notes) = Select(request, selection);
-        var split = (request.Folds is { } folds ? HoldoutSplit.Stored(folds, rows) : null)
-            ?? HoldoutSplit.Create(target.Groups, parameters.Holdout, parameters.Seed);
-        var (training, holdout) = (table.Select(split.Training), table.Select(split.Holdout));
-        var inputs = FeatureInput.For(table);
-
-        Candidate? best = null;
-        foreach (var (number, trainer) in trainers.Index())
+        var sweep = new SweepRun(data, request, objective, trainers, _timeProvider, trial => reporter.Report(SweepBegins, SweepEnds, trial));
+        if (parameters.Trials is { } some)
         {
-            var candidate = Train(trainer, number);
-            if (best is null || candidate.Score > best.Score)
-                best = candidate;
+            sweep.Run(some, cancellationToken);
+            reporter.Report(100, "train");
+            return null;
         }
 
-        Report(95, "export");
-        Write(best!);
-        Report(100, "export");
-        return best!.Metrics;
-
-        Candidate Train(ITrainer trainer, int number)
+        var (trials, files) = parameters.SweepIsOver ? LoadTrials(request) : (sweep.Run(planner, cancellationToken), sweep.Files);
+        var ranked = planner.Rank(trials);
+        var fitted = new ModelFit(
+                data, request, objective, trainers, files,
+                (percent, what) => reporter.Report(SweepEnds + ((FitEnds - SweepEnds) * percent / 100), "fit", null, new Dictionary<string, JsonElement> { ["trainer"] = Json(what) }))
+            .Fit(ranked, cancellationToken);
+        var model = ModelExporter.Export(fitted, data.Inputs, data.Target.Labels, new Dictionary<string, string>
         {
-            double from = 5 + (90.0 * number / trainers.Count), to = 5 + (90.0 * (number + 1) / trainers.Count);
-            var pipeline = FeaturePipeline.Fit(training, inputs, trainer.Encoders(Hyperparameters.None), new(target.ForTrainer(split.Training), parameters.Seed));
-            var features = pipeline.Transform(training, cancellationToken);
-            Report(from, "train");
-            var trained = trainer.Train(
-                new TrainerInput
-                {
-                    Features = features,
-                    Rows = training.Rows,
-                    Width = pipeline.Width,
-                    Slots = pipeline.Slots,
-                    Target = target.ForTrainer(split.Training),
-                    Seed = parameters.Seed,
-                    Threads = request.Threads ?? Environment.ProcessorCount,
-                    CheckpointFolder = request.CheckpointFolder,
-                    Report = (percent, values) => Report(from + ((to - from) * percent / 100), "train", number + 1, values),
-                },
-                cancellationToken);
+            ["model"] = parameters.Model,
+            ["target"] = parameters.Target,
+            ["trainer"] = fitted.Trainer,
+        });
 
-            var model = ModelExporter.Export(pipeline, trained, target.Labels, new Dictionary<string, string>
-            {
-                ["model"] = parameters.Model,
-                ["target"] = parameters.Target,
-                ["trainer"] = trainer.Name,
-            });
-            Report(to, "judge", number + 1);
-            using var session = Sessions.Create(model);
-            var output = TableFeed.Run(
-                session,
-                [.. inputs.Select(i => i.Input)],
-                holdout,
-                target.Labels is null ? FeatureInput.Value : FeatureInput.Probabilities,
-                target.Labels?.Count ?? 1,
-                cancellationToken);
-            var (values, confusion, score) = target.Judge(split.Holdout, output);
-            var metrics = new ModelMetrics { TrainingRows = training.Rows, HoldoutRows = holdout.Rows, Holdout = values, ConfusionMatrix = confusion };
-            Report(to, "judge", number + 1, values.ToDictionary(v => v.Key, v => Json(v.Value)), JobProgressKind.Trial);
-            return new(trainer.Name, trained, model, metrics, [.. pipeline.Notes, .. trained.Notes], score);
-        }
-
-        void Write(Candidate candidate)
+        reporter.Report(FitEnds, "judge");
+        var metrics = Judge(data, parameters, objective, model, cancellationToken);
+        reporter.Report(98, "export");
+        Write(request, data, fitted, model, metrics, new Leaderboard
         {
-            var signature = new ModelSignature
-            {
-                Task = parameters.Task,
-                Inputs = [.. training.Columns.Zip(inputs, FeatureDescriptions.Describe)],
-                Outputs = ModelExporter.Outputs(target.Labels),
-                Target = new ModelTarget(parameters.Target, request.Target.Kind, target.Labels?.ToJson()),
-            };
-            var card = new ModelCard
-            {
-                Name = parameters.Model,
-                Task = parameters.Task,
-                Target = parameters.Target,
-                Trainer = candidate.Trainer,
-                Trained = _timeProvider.GetUtcNow(),
-                Dataset = parameters.Dataset,
-                DatasetVersion = parameters.DatasetVersion,
-                Run = request.Run,
-                Seed = parameters.Seed,
-                Hyperparameters = candidate.Trained.Hyperparameters,
-                Metrics = candidate.Metrics.Holdout,
-                Notes = [.. notes, .. candidate.Notes],
-            };
-            Directory.CreateDirectory(request.OutputFolder);
-            WriteFile(ModelFileName, candidate.Model.ToByteArray());
-            WriteFile(ModelSignature.FileName, JsonSerializer.SerializeToUtf8Bytes(signature, JsonDefaults.Indented));
-            WriteFile(ModelMetrics.FileName, JsonSerializer.SerializeToUtf8Bytes(candidate.Metrics, JsonDefaults.Indented));
-            WriteFile(BackgroundSample.FileName, BackgroundWriter.Write(training, parameters.Seed));
-            WriteFile(ModelCard.FileName, JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Indented));
-        }
+            Objective = objective.Name,
+            HigherIsBetter = objective.HigherIsBetter,
+            Trials = ranked,
+            Members = fitted.Members,
+        });
+        reporter.Report(100, "export");
+        return metrics;
+    }
+
+    private static IReadOnlyDictionary<string, HyperparameterRange> SpaceOf(ITrainer trainer, TrainParameters parameters, TrainingData data) =>
+        SweepValidation.Merge(trainer.Space(parameters.Task, data.Split.Training.Length), parameters.Sweep.Spaces?.GetValueOrDefault(trainer.Name));
+
+    private static (IReadOnlyList<TrialResult> Trials, TrialFiles Files) LoadTrials(TrainingRequest request)
+    {
+        var files = new TrialFiles(request.TrialsFolder ?? throw new TrainingException("The trials are missing", "The job is to make a model of trials, and was given none."));
+        return (files.Load(), files);
+    }
+
+    private static ModelMetrics Judge(TrainingData data, TrainParameters parameters, Objective objective, ModelProto model, CancellationToken cancellationToken)
+    {
+        using var session = Sessions.Create(model);
+        return new ModelEvaluation(data, parameters, objective, rows =>
+            TableFeed.Run(session, [.. data.Inputs.Select(i => i.Input)], rows, data.Output, data.Width, cancellationToken)).Judge();
+    }
+
+    private void Write(TrainingRequest request, TrainingData data, FittedModel fitted, ModelProto model, ModelMetrics metrics, Leaderboard leaderboard)
+    {
+        var parameters = request.Parameters;
+        var training = data.Table.Select(data.Split.Training);
+        var signature = new ModelSignature
+        {
+            Task = parameters.Task,
+            Inputs = [.. training.Columns.Zip(data.Inputs, FeatureDescriptions.Describe)],
+            Outputs = ModelExporter.Outputs(data.Target.Labels),
+            Target = new ModelTarget(parameters.Target, request.Target.Kind, data.Target.Labels?.ToJson()),
+        };
+        var card = new ModelCard
+        {
+            Name = parameters.Model,
+            Task = parameters.Task,
+            Target = parameters.Target,
+            Trainer = fitted.Trainer,
+            Trained = _timeProvider.GetUtcNow(),
+            Dataset = parameters.Dataset,
+            DatasetVersion = parameters.DatasetVersion,
+            Run = request.Run,
+            Seed = parameters.Seed,
+            Hyperparameters = fitted.Hyperparameters,
+            Metrics = metrics.Holdout,
+            Notes = [.. data.Notes, .. fitted.Notes],
+        };
+        Directory.CreateDirectory(request.OutputFolder);
+        WriteFile(ModelFileName, model.ToByteArray());
+        WriteFile(ModelSignature.FileName, JsonSerializer.SerializeToUtf8Bytes(signature, JsonDefaults.Indented));
+        WriteFile(ModelMetrics.FileName, JsonSerializer.SerializeToUtf8Bytes(metrics, JsonDefaults.Indented));
+        WriteFile(BackgroundSample.FileName, BackgroundWriter.Write(training, parameters.Seed));
+        WriteFile(Leaderboard.FileName, JsonSerializer.SerializeToUtf8Bytes(leaderboard, JsonDefaults.Indented));
+        using (var page = new StreamWriter(Path.Combine(request.OutputFolder, ModelMetrics.PageFileName)))
+            ModelPage.Write(page, card, metrics, signature, leaderboard);
+        WriteFile(ModelCard.FileName, JsonSerializer.SerializeToUtf8Bytes(card, JsonDefaults.Indented));
 
         void WriteFile(string name, byte[] content) => File.WriteAllBytes(Path.Combine(request.OutputFolder, name), content);
-
-        void Report(double percent, string stage, int? trial = null, IReadOnlyDictionary<string, JsonElement>? values = null, JobProgressKind kind = JobProgressKind.Progress) =>
-            progress.Report(new JobProgress
-            {
-                Time = _timeProvider.GetUtcNow(),
-                Kind = kind,
-                Percent = percent,
-                Trial = trial,
-                Values = new Dictionary<string, JsonElement>(values ?? new Dictionary<string, JsonElement>()) { ["stage"] = JsonSerializer.SerializeToElement(stage) },
-            });
     }
 
     private List<ITrainer> Choose(TrainParameters parameters)
@@ -192,51 +191,5 @@ public sealed class TrainingRun
         return chosen.Count > 0 ? chosen : throw new TrainingException("There is no trainer", "Name at least one trainer.");
     }
 
-    /// <summary>Rows whose target is known, and columns a model can use.</summary>
-    private static (FeatureTable Table, TrainingTarget Target, int[] Rows, IReadOnlyList<string> Notes) Select(TrainingRequest request, FeatureSelection selection)
-    {
-        var notes = selection.Notes.ToList();
-        if (request.Target.Rows != request.Features.Rows)
-            throw new ArgumentException($"The target has {request.Target.Rows} rows, the features {request.Features.Rows}.", nameof(request));
-
-        if (request.Folds is { } folds && folds.Count != request.Features.Rows)
-            throw new TrainingException("The split does not fit the data", $"The stored split has {folds.Count} rows, the data {request.Features.Rows}. Prepare the data again.");
-
-        var target = TrainingTarget.Of(request.Target, request.Parameters.Task);
-        var rows = target.KnownRows;
-        if (rows.Length < request.Target.Rows)
-        {
-            notes.Add(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{request.Target.Rows - rows.Length} rows without a value of '{request.Target.Name}' were left out."));
-        }
-
-        if (rows.Length < MinimumRows)
-        {
-            throw new TrainingException("Too few rows", string.Create(
-                CultureInfo.InvariantCulture,
-                $"{rows.Length} rows have a value of '{request.Target.Name}'; at least {MinimumRows} are needed to train and to judge a model."));
-        }
-
-        target = target.Select(rows);
-        var columns = new List<FeatureColumn>();
-        var names = selection.Names.ToHashSet(StringComparer.Ordinal);
-        foreach (var column in request.Features.Select(rows).Columns.Where(c => names.Contains(c.Name)))
-        {
-            if (column is NumberColumn numbers ? numbers.Values.Any(float.IsFinite) : ((TextColumn)column).Values.Any(v => v.Length > 0))
-                columns.Add(column);
-            else
-                notes.Add($"'{column.Name}' was left out: it has no values.");
-        }
-
-        return columns.Count > 0
-            ? (new FeatureTable(rows.Length, columns), target, rows, notes)
-            : throw new TrainingException(
-                "No usable features",
-                $"No column but '{request.Target.Name}' can be learned from. {string.Join(' ', notes)}");
-    }
-
-    private static JsonElement Json(double value) => JsonSerializer.SerializeToElement(value, JsonDefaults.Options);
-
-    private sealed record Candidate(string Trainer, TrainedModel Trained, ModelProto Model, ModelMetrics Metrics, IReadOnlyList<string> Notes, double Score);
+    private static JsonElement Json<T>(T value) => JsonSerializer.SerializeToElement(value, JsonDefaults.Options);
 }

@@ -39,20 +39,28 @@ internal sealed class FeaturePipeline
             .Select(e => (e.Encoder.Fit([.. e.Columns.Select(c => training.Columns[c])], context), e.Columns))]);
     }
 
-    /// <summary>Adds the raw inputs and the encoders to a graph that has no values yet; gives a float tensor of shape [rows, <see cref="Width"/>].</summary>
-    public Value Build(GraphBuilder graph)
+    /// <summary>Fits encoders on training rows and gives those rows as a trainer takes them, row after row of <see cref="Width"/> numbers.</summary>
+    /// <exception cref="TrainingException">No encoder takes one of the columns.</exception>
+    public static (FeaturePipeline Pipeline, float[] Features) FitTransform(
+        FeatureTable training, IReadOnlyList<FeatureInput> inputs, IReadOnlyList<IFeatureEncoder> encoders, EncoderContext context, CancellationToken cancellationToken)
     {
-        var inputs = _inputs
-            .Select(i => graph.Input(i.Input, i.IsText ? TensorElementType.String : TensorElementType.Float, ["rows", 1]))
-            .ToArray();
-        return _encoders.Select(e => e.Encoder.Build([.. e.Columns.Select(c => inputs[c])])).ToArray().Concat(axis: 1);
+        var pipeline = Fit(training, inputs, encoders, context);
+        return (pipeline, pipeline.Transform(training, cancellationToken));
     }
+
+    /// <summary>Adds the raw inputs to a graph that has no values yet: a tensor of shape [rows, 1] each.</summary>
+    public static IReadOnlyList<Value> AddInputs(GraphBuilder graph, IReadOnlyList<FeatureInput> inputs) =>
+        [.. inputs.Select(i => graph.Input(i.Input, i.IsText ? TensorElementType.String : TensorElementType.Float, ["rows", 1]))];
+
+    /// <summary>Adds the encoders to a graph with these inputs; gives a float tensor of shape [rows, <see cref="Width"/>].</summary>
+    public Value Build(IReadOnlyList<Value> inputs) =>
+        _encoders.Select(e => e.Encoder.Build([.. e.Columns.Select(c => inputs[c])])).ToArray().Concat(axis: 1);
 
     /// <summary>Transforms rows by running the very graph that will serve; row after row of <see cref="Width"/> numbers.</summary>
     public float[] Transform(FeatureTable table, CancellationToken cancellationToken)
     {
         var graph = new GraphBuilder("features");
-        graph.Output(FeatureInput.Reserve("features", _inputs), Build(graph));
+        graph.Output(FeatureInput.Reserve("features", _inputs), Build(AddInputs(graph, _inputs)));
         using var session = Sessions.Create(graph.ToModel());
         return TableFeed.Run(session, [.. _inputs.Select(i => i.Input)], table, graph.Outputs[0].Name, Width, cancellationToken);
     }

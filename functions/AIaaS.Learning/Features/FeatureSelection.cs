@@ -5,9 +5,12 @@ namespace AIaaS.Learning.Features;
 /// <summary>Which columns a model is given, and what the card says about the others.</summary>
 internal sealed record FeatureSelection(IReadOnlyList<string> Names, IReadOnlyList<string> Notes)
 {
-    public static FeatureSelection From(DataSchema schema, string target)
+    /// <param name="schema">All columns.</param>
+    /// <param name="target">The column to predict.</param>
+    /// <param name="weight">The column that weighs rows; null where there is none.</param>
+    public static FeatureSelection From(DataSchema schema, string target, string? weight = null)
     {
-        var others = schema.Columns.Where(c => c.Name != target).ToArray();
+        var others = schema.Columns.Where(c => c.Name != target && c.Name != weight).ToArray();
         return new(
             [.. others.Where(c => Reason(c.Kind) is null).Select(c => c.Name)],
             [.. others.Where(c => Reason(c.Kind) is not null).Select(c => $"'{c.Name}' was left out: {Reason(c.Kind)}.")]);

@@ -1,4 +1,5 @@
 using AIaaS.Formats;
+using AIaaS.Learning.Evaluation;
 using AIaaS.Learning.Trainers;
 
 namespace AIaaS.Learning.Sweeps;
@@ -74,8 +75,7 @@ public sealed class SweepPlanner
             var own = registered.First(t => t.Name == name).Space(task, (int)Math.Min(rows, int.MaxValue));
             return (name, SweepValidation.Merge(own, plan.Spaces?.GetValueOrDefault(name)));
         });
-        var objectives = SweepObjective.For(task);
-        var objective = plan.Objective is { } metric ? objectives.First(o => o.Metric == metric) : objectives[0];
+        var objective = plan.Objective is { } metric ? Metrics.Find(metric)! : Metrics.For(task)[0];
         return new(plan, [.. spaces], objective.HigherIsBetter, rows, seed, threads);
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AIaaS.Formats;
+using AIaaS.Learning.Evaluation;
 using AIaaS.Learning.Trainers;
 
 namespace AIaaS.Learning.Sweeps;
@@ -19,6 +20,9 @@ public static class SweepValidation
 
     /// <summary>Names that may stand in a pipeline's <c>trainers</c>.</summary>
     public static IReadOnlyList<string> Trainers { get; } = [.. Registered.Select(t => t.Name)];
+
+    /// <summary>Those that a pipeline tries where it names none.</summary>
+    public static IReadOnlyList<string> UsualTrainers => TrainerRegistry.Usual;
 
     /// <param name="plan">The pipeline's <c>sweep</c>.</param>
     /// <param name="trainers">The pipeline's <c>trainers</c>.</param>
@@ -41,9 +45,9 @@ public static class SweepValidation
             return ("sweep.maxCpuHours", "must be above 0.");
         if (plan.Folds is < 1 or > MostFolds)
             return ("sweep.folds", $"must be from 1 to {MostFolds}.");
-        var objectives = SweepObjective.For(task);
-        if (plan.Objective is { } objective && objectives.All(o => o.Metric != objective))
-            return ("sweep.objective", $"must be one of {string.Join(", ", objectives.Select(o => o.Metric))}.");
+        var objectives = Metrics.For(task);
+        if (plan.Objective is { } objective && objectives.All(o => o.Name != objective))
+            return ("sweep.objective", $"must be one of {string.Join(", ", objectives.Select(o => o.Name))}.");
         return CheckTrainers(trainers, task, registered) ?? CheckSpaces(plan, trainers, task, registered);
     }
 

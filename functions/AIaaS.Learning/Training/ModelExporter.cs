@@ -10,17 +10,21 @@ namespace AIaaS.Learning.Training;
 /// <summary>Joins features, model and label names into the one graph that serves.</summary>
 internal static class ModelExporter
 {
-    /// <param name="features">Fitted features.</param>
-    /// <param name="trained">What was learned on them.</param>
+    /// <param name="model">What was learned.</param>
+    /// <param name="inputs">The raw features.</param>
     /// <param name="labels">The classes; null for a regression.</param>
     /// <param name="metadata">For the file's own metadata.</param>
-    public static ModelProto Export(FeaturePipeline features, TrainedModel trained, ClassLabels? labels, IEnumerable<KeyValuePair<string, string>> metadata)
+    public static ModelProto Export(FittedModel model, IReadOnlyList<FeatureInput> inputs, ClassLabels? labels, IEnumerable<KeyValuePair<string, string>> metadata)
     {
         var graph = new GraphBuilder("model");
         foreach (var (key, value) in metadata)
             graph.Metadata.Add(key, value);
 
-        var result = trained.Build(features.Build(graph));
+        var raw = FeaturePipeline.AddInputs(graph, inputs);
+        var results = model.Parts.Select(part => part.Model.Build(part.Features.Build(raw))).ToArray();
+        var result = results.Length == 1 ? results[0] : results.Zip(model.Parts, (own, part) => own * part.Weight).Aggregate((one, other) => one + other);
+        if (model.Calibrator is { } calibrator)
+            result = calibrator.Build(result);
         if (labels is null)
         {
             graph.Output(FeatureInput.Value, result);

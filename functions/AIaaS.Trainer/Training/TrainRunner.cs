@@ -6,9 +6,14 @@ using AIaaS.Trainer.Jobs;
 
 namespace AIaaS.Trainer.Training;
 
-/// <summary>Trains, judges and exports a model from the inputs <c>data</c> and <c>schema</c>, and <c>splits</c> where there is one.</summary>
+/// <summary>
+/// Tries configurations, and trains, judges and exports a model, from the inputs <c>data</c> and <c>schema</c>, and <c>splits</c> where there is one.
+/// Where the sweep was other jobs', what they left are inputs in <c>inputs/trials</c>.
+/// </summary>
 internal sealed class TrainRunner(TimeProvider timeProvider) : IJobRunner
 {
+    private const string TrialsFolder = "inputs/trials";
+
     public JobKind Kind => JobKind.Train;
 
     public Task<JobResult> RunAsync(JobContext job, CancellationToken cancellationToken)
@@ -40,11 +45,25 @@ internal sealed class TrainRunner(TimeProvider timeProvider) : IJobRunner
             Features = features,
             Target = target,
             Schema = dataset.Schema,
+            Weights = ReadWeights(dataset, parameters, cancellationToken),
             Folds = job.Description.Inputs.ContainsKey("splits") ? StoredSplits.ReadFolds(job.Folder.Input("splits"), cancellationToken) : null,
             OutputFolder = job.Folder.Outputs,
             CheckpointFolder = job.Folder.Checkpoints,
+            TrialsFolder = job.Description.Inputs.Values.Any(path => path.StartsWith(TrialsFolder + "/", StringComparison.Ordinal))
+                ? Path.Combine(job.Folder.Path, TrialsFolder)
+                : null,
             Threads = job.Threads,
             Run = job.Description.Run,
         };
+    }
+
+    private static float[]? ReadWeights(PreparedDataset dataset, TrainParameters parameters, CancellationToken cancellationToken)
+    {
+        if (parameters.Weights.Column is not { } name)
+            return null;
+        var column = dataset.Schema.Columns.FirstOrDefault(c => c.Name == name);
+        return column?.Kind is ColumnKind.Number or ColumnKind.Integer or ColumnKind.Constant && column.Type is not ("VARCHAR" or "BLOB")
+            ? dataset.ReadNumbers(name, cancellationToken)
+            : throw new TrainingException("There is no such weight", $"'{name}' is to weigh rows, and is {(column is null ? "no column of the data" : $"a column of kind {column.Kind}")}. Name a column of numbers in 'weights.column'.");
     }
 }

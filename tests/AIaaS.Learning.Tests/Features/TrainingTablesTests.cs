@@ -86,7 +86,7 @@ public sealed class TrainingTablesTests : IDisposable
                 CheckpointFolder = _folder["checkpoints"],
             },
             new Progress<JobProgress>(),
-            CancellationToken.None);
+            CancellationToken.None)!;
 
         Assert.True(metrics.Holdout[metric] >= atLeast, $"{metric} {metrics.Holdout[metric]}");
         Assert.Contains("'number_id' was left out", File.ReadAllText(_folder["outputs/card.json"]), StringComparison.Ordinal);
