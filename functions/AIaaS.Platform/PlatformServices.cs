@@ -52,6 +52,8 @@ public static class PlatformServices
         services.AddSingleton<PipelineService>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunViews>();
+        services.AddSingleton<TrainingJobs>();
+        services.AddSingleton<TrialRounds>();
         services.AddSingleton<PipelineStages>();
         services.AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelImporter>();

@@ -48,6 +48,7 @@ public sealed class OpenApiTests(HostFixture host)
     [InlineData("/api/v1/models/{0}")]
     [InlineData("/api/v1/models/{0}/versions/1")]
     [InlineData("/api/v1/models/{0}/versions/1/card")]
+    [InlineData("/api/v1/models/{0}/versions/1/metrics")]
     [InlineData("/api/v1/models/{0}/versions/1/signature")]
     [InlineData("/api/v1/endpoints")]
     [InlineData("/api/v1/endpoints/{0}")]

@@ -125,6 +125,22 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
         int version)
         => GetFileAsync(request, model, version, ModelSignature.FileName, "application/json");
 
+    /// <summary>Tells how well a model version predicts rows it never saw.</summary>
+    [Function("GetModelMetrics")]
+    [RequiresRole(Role.Reader)]
+    [TakesQuery("format", "The form of the answer, whatever `Accept` says.", Values = "json, html")]
+    [Answers(200, typeof(ModelMetrics), ContentType = "text/html; charset=utf-8", ETag = true)]
+    public async Task<IResult> GetMetricsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "api/v1/models/{model}/versions/{version:int}/metrics")] HttpRequest request,
+        string model,
+        int version)
+    {
+        Names.Require(model, "model");
+        return request.Negotiate(Representation.Json, Representation.Html) == Representation.Html
+            ? Reply.Page(await registry.OpenFileAsync(request.Tenant(), model, version, ModelMetrics.PageFileName, request.Aborted()))
+            : Reply.Content(await registry.OpenFileAsync(request.Tenant(), model, version, ModelMetrics.FileName, request.Aborted()), "application/json");
+    }
+
     /// <summary>Gives the ONNX file of a model version.</summary>
     [Function("GetModelContent")]
     [RequiresRole(Role.Reader)]

@@ -15,7 +15,7 @@ public sealed record RunPlan(bool Proceeds, bool Trains);
 public sealed record RunEnd(RunReference Reference, RunStatus Status, ErrorDetail? Error);
 
 /// <summary>The steps that <see cref="RunPipelineOrchestrator"/> takes; each may be repeated.</summary>
-public sealed partial class RunActivities(RunService runs, PipelineStages stages, ILogger<RunActivities> logger)
+public sealed partial class RunActivities(RunService runs, PipelineStages stages, TrialRounds rounds, ILogger<RunActivities> logger)
 {
     public const string BeginRun = nameof(BeginRun);
     public const string PrepareDataset = nameof(PrepareDataset);
@@ -23,6 +23,10 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
     public const string GetPreparation = nameof(GetPreparation);
     public const string CancelPreparation = nameof(CancelPreparation);
     public const string FinishPreparation = nameof(FinishPreparation);
+    public const string PlanTrials = nameof(PlanTrials);
+    public const string SubmitTrials = nameof(SubmitTrials);
+    public const string GetTrials = nameof(GetTrials);
+    public const string CancelTrials = nameof(CancelTrials);
     public const string SubmitTraining = nameof(SubmitTraining);
     public const string GetTraining = nameof(GetTraining);
     public const string CancelTraining = nameof(CancelTraining);
@@ -54,6 +58,22 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
     [Function(FinishPreparation)]
     public Task<StageOutcome> FinishPreparationAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
         => stages.FinishPreparationAsync(reference, cancellationToken);
+
+    [Function(PlanTrials)]
+    public Task<RoundPlan> PlanTrialsAsync([ActivityTrigger] RoundReference round, CancellationToken cancellationToken)
+        => rounds.PlanAsync(round, cancellationToken);
+
+    [Function(SubmitTrials)]
+    public Task SubmitTrialsAsync([ActivityTrigger] RoundAttempts attempts, CancellationToken cancellationToken)
+        => rounds.SubmitAsync(attempts, cancellationToken);
+
+    [Function(GetTrials)]
+    public Task<IReadOnlyList<TrainingJobState>> GetTrialsAsync([ActivityTrigger] RoundReference round, CancellationToken cancellationToken)
+        => rounds.GetAsync(round, cancellationToken);
+
+    [Function(CancelTrials)]
+    public Task CancelTrialsAsync([ActivityTrigger] RoundReference round, CancellationToken cancellationToken)
+        => rounds.CancelAsync(round, cancellationToken);
 
     [Function(SubmitTraining)]
     public Task<StageOutcome> SubmitTrainingAsync([ActivityTrigger] TrainingAttempt attempt, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace AIaaS.Functions.Runs;
 /// <summary>Takes a run through its stages. Deterministic: no clock, randomness, I/O or environment of its own.</summary>
 /// <remarks>
 /// Runs under way are replayed by the code as it is now. A change may take a new way only on a value that no history holds from before it, as
-/// <see cref="StageOutcome.AsJob"/> is; any other change needs an orchestrator of another name beside this one. See docs/durable.md.
+/// <see cref="StageOutcome.AsJob"/> and <see cref="StageOutcome.InRounds"/> are; any other change needs an orchestrator of another name beside this one. See docs/durable.md.
 /// </remarks>
 public static class RunPipelineOrchestrator
 {
@@ -52,9 +52,11 @@ public static class RunPipelineOrchestrator
         {
             var jobs = new JobEvents(context, cancel);
             string[] after = [RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel];
-            var error = await PrepareAsync(context, reference, jobs);
+            var prepared = await PrepareAsync(context, reference, jobs);
+            var error = prepared.Error;
             if (plan.Trains)
             {
+                error ??= prepared.InRounds ? await RunRoundsAsync(context, reference, jobs) : null;
                 error ??= await RunJobAsync(context, reference, Training, jobs) ?? await RunStagesAsync(context, reference, after, cancel);
             }
 
@@ -96,16 +98,76 @@ public static class RunPipelineOrchestrator
         }
     }
 
-    private static async Task<ErrorDetail?> PrepareAsync(TaskOrchestrationContext context, RunReference reference, JobEvents jobs)
+    private static async Task<StageOutcome> PrepareAsync(TaskOrchestrationContext context, RunReference reference, JobEvents jobs)
     {
         var outcome = await RunStageAsync(context, reference, RunActivities.PrepareDataset, jobs.Cancel);
         if (outcome.Error is not null || !outcome.AsJob)
         {
-            return outcome.Error;
+            return outcome;
         }
 
-        return await RunJobAsync(context, reference, Preparation, jobs)
-            ?? (await RunStageAsync(context, reference, RunActivities.FinishPreparation, jobs.Cancel)).Error;
+        return await RunJobAsync(context, reference, Preparation, jobs) is { } error
+            ? new StageOutcome(error)
+            : await RunStageAsync(context, reference, RunActivities.FinishPreparation, jobs.Cancel);
+    }
+
+    private static async Task<ErrorDetail?> RunRoundsAsync(TaskOrchestrationContext context, RunReference reference, JobEvents events)
+    {
+        for (var number = 1; ; number++)
+        {
+            var round = new RoundReference(reference, number);
+            var plan = await context.CallActivityAsync<RoundPlan>(RunActivities.PlanTrials, round, Retried);
+            if (plan.Error is not null || plan.Jobs == 0)
+            {
+                return plan.Error;
+            }
+
+            await RunRoundAsync(context, round, plan.Jobs, events);
+        }
+    }
+
+    // A job that fails costs its own trials only: the planning of the next round finds what it left.
+    private static async Task RunRoundAsync(TaskOrchestrationContext context, RoundReference round, int jobs, JobEvents events)
+    {
+        var attempts = Enumerable.Repeat(1, jobs).ToArray();
+        var submitted = attempts;
+        while (true)
+        {
+            if (submitted.Any(attempt => attempt > 0))
+            {
+                await context.CallActivityAsync(RunActivities.SubmitTrials, new RoundAttempts(round, submitted), Retried);
+            }
+
+            var states = await AwaitTrialsAsync(context, round, events);
+            submitted = [.. states.Select((state, job) => MayGoOn(state, attempts[job]) ? ++attempts[job] : 0)];
+            if (submitted.All(attempt => attempt == 0) && states.All(HasEnded))
+            {
+                return;
+            }
+        }
+
+        static bool MayGoOn(TrainingJobState state, int attempt) => state is TrainingJobState.Interrupted or TrainingJobState.Unknown && attempt < MaximumAttempts;
+
+        static bool HasEnded(TrainingJobState state) => state is not (TrainingJobState.Queued or TrainingJobState.Running);
+    }
+
+    /// <summary>Waits until a job of the round is to be submitted once more, or all have ended.</summary>
+    private static async Task<TrainingJobState[]> AwaitTrialsAsync(TaskOrchestrationContext context, RoundReference round, JobEvents events)
+    {
+        for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
+        {
+            if (await events.AwaitAsync(wait))
+            {
+                await context.CallActivityAsync(RunActivities.CancelTrials, round, Retried);
+                throw new RunCancelledException();
+            }
+
+            var states = await context.CallActivityAsync<TrainingJobState[]>(RunActivities.GetTrials, round, Retried);
+            if (states.All(state => state is not (TrainingJobState.Queued or TrainingJobState.Running)) || states.Any(state => state is TrainingJobState.Interrupted or TrainingJobState.Unknown))
+            {
+                return states;
+            }
+        }
     }
 
     private static async Task<StageOutcome> RunStageAsync(TaskOrchestrationContext context, RunReference reference, string activity, Task cancel)
@@ -159,19 +221,12 @@ public static class RunPipelineOrchestrator
     {
         for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
         {
-            using var over = new CancellationTokenSource();
-            var timer = context.CreateTimer(wait, over.Token);
-            var first = await Task.WhenAny(events.Ended, timer, events.Cancel);
-#pragma warning disable CA1849 // CancelAsync goes through the thread pool, which an orchestrator must not.
-            over.Cancel();
-#pragma warning restore CA1849
-            if (first == events.Cancel)
+            if (await events.AwaitAsync(wait))
             {
                 await context.CallActivityAsync(job.Cancel, reference, Retried);
                 throw new RunCancelledException();
             }
 
-            events.Rearm();
             var status = await context.CallActivityAsync<TrainingJobStatus>(job.Get, reference, Retried);
             if (status.State is TrainingJobState.Unknown)
             {
@@ -201,10 +256,25 @@ public static class RunPipelineOrchestrator
 
         public Task Cancel => cancel;
 
-        public Task Ended => _ended ??= context.WaitForExternalEvent<object?>(JobEndedEvent);
+        /// <summary>Waits until a job may have ended, or the time is over.</summary>
+        /// <returns>Whether the run is to be cancelled.</returns>
+        public async Task<bool> AwaitAsync(TimeSpan wait)
+        {
+            using var over = new CancellationTokenSource();
+            var timer = context.CreateTimer(wait, over.Token);
+            _ended ??= context.WaitForExternalEvent<object?>(JobEndedEvent);
+            var first = await Task.WhenAny(_ended, timer, cancel);
+#pragma warning disable CA1849 // CancelAsync goes through the thread pool, which an orchestrator must not.
+            over.Cancel();
+#pragma warning restore CA1849
+            if (first == cancel)
+            {
+                return true;
+            }
 
-        /// <summary>Waits for the next event where this one came.</summary>
-        public void Rearm() => _ended = _ended is { IsCompleted: true } ? null : _ended;
+            _ended = _ended.IsCompleted ? null : _ended;
+            return false;
+        }
     }
 
     private sealed class RunCancelledException : Exception;

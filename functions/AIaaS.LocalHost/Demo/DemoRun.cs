@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -75,6 +76,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
             throw new DemoException($"the run {ended.Id} ended as {ended.Status.ToString().ToLowerInvariant()}: {ended.Error?.Title}: {ended.Error?.Detail}");
         }
 
+        ShowTrials(ended.Leaderboard);
         await ShowModelAsync(http, ended.Model, cancellationToken);
         await ShowPredictionsAsync(http, ended.Endpoint!, cancellationToken);
         ShowHowToGoOn(ended.Endpoint!);
@@ -126,6 +128,29 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         }
     }
 
+    private static void ShowTrials(IReadOnlyList<LeaderboardEntry> leaderboard)
+    {
+        const int shown = 6;
+        string[] metrics = [.. leaderboard.SelectMany(entry => entry.Metrics.Keys).Distinct().Take(3)];
+        Console.WriteLine();
+        Console.WriteLine($"The best of {leaderboard.Count} trials, judged on validation rows:");
+        var table = new Table().AddColumn("trial").AddColumn("trainer");
+        foreach (var metric in metrics)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(metric)).RightAligned());
+        }
+
+        foreach (var entry in leaderboard.Take(shown))
+        {
+            table.AddRow([
+                entry.Trial.ToString(CultureInfo.InvariantCulture),
+                Markup.Escape(entry.Trainer),
+                .. metrics.Select(metric => entry.Metrics.TryGetValue(metric, out var value) ? value.ToString("0.####", CultureInfo.InvariantCulture) : "")]);
+        }
+
+        Screen.Write(table);
+    }
+
     private static async Task ShowModelAsync(HttpClient http, ModelReference model, CancellationToken cancellationToken)
     {
         using var answer = await http.GetAsync($"/api/v1/models/{model.Name}/versions/{model.Version}", cancellationToken);
@@ -135,7 +160,7 @@ internal sealed class DemoRun(Uri url, HomeFolder home, TimeProvider time)
         var table = new Table().AddColumn("metric").AddColumn(new TableColumn("value").RightAligned());
         foreach (var metric in version.GetProperty("metrics").EnumerateObject())
         {
-            table.AddRow(Markup.Escape(metric.Name), metric.Value.GetDouble().ToString("0.####", System.Globalization.CultureInfo.InvariantCulture));
+            table.AddRow(Markup.Escape(metric.Name), metric.Value.GetDouble().ToString("0.####", CultureInfo.InvariantCulture));
         }
 
         Screen.Write(table);

@@ -12,6 +12,26 @@ internal static class DataRules
     private const int LongestValue = 1000;
     private const int MostColumns = 1000;
     private const int MostDerived = 100;
+    private const int MostSlices = 20;
+
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public static void Validate(WeightPlan plan)
+    {
+        if (plan.Column is not null)
+        {
+            Column(plan.Column, "weights.column");
+        }
+    }
+
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public static void Validate(EvaluationPlan plan)
+    {
+        Require(plan.Slices.Count <= MostSlices, "evaluate.slices", $"may name at most {MostSlices} columns.");
+        foreach (var column in plan.Slices)
+        {
+            Column(column, "evaluate.slices");
+        }
+    }
 
     /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
     public static void Validate(CleaningPlan plan)

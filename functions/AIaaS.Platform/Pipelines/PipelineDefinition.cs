@@ -1,4 +1,6 @@
 using AIaaS.Formats;
+using AIaaS.Learning.Evaluation;
+using AIaaS.Learning.Sweeps;
 using AIaaS.Platform.Problems;
 
 namespace AIaaS.Platform.Pipelines;
@@ -18,15 +20,21 @@ public sealed record PipelineDefinition
 
     public SplitPlan Split { get; init; } = new();
 
-    public IReadOnlyList<string> Trainers { get; init; } = [LinearTrainer];
+    public IReadOnlyList<string> Trainers { get; init; } = SweepValidation.UsualTrainers;
+
+    public SweepPlan Sweep { get; init; } = new();
+
+    public WeightPlan Weights { get; init; } = new();
+
+    public Calibration Calibrate { get; init; }
+
+    public EvaluationPlan Evaluate { get; init; } = new();
 
     public ComputeDefinition Compute { get; init; } = new();
 
     public GateDefinition? Gate { get; init; }
 
     public DeployDefinition Deploy { get; init; } = new();
-
-    public const string LinearTrainer = "linear";
 
     /// <returns>This definition.</returns>
     /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
@@ -38,9 +46,11 @@ public sealed record PipelineDefinition
         DataRules.Validate(Validate);
         DataRules.Validate(Split);
         Require(Trainers.Count > 0, "trainers", "must name at least one trainer.");
-        foreach (var trainer in Trainers)
+        DataRules.Validate(Weights);
+        DataRules.Validate(Evaluate);
+        if (SweepValidation.Check(Sweep, Trainers, Task) is { } wrong)
         {
-            Require(trainer == LinearTrainer, "trainers", $"knows no '{trainer}'; this version has '{LinearTrainer}'.");
+            Require(false, wrong.Field, wrong.Demand);
         }
 
         if (Compute.Cluster is not null)
@@ -55,7 +65,8 @@ public sealed record PipelineDefinition
 
         if (Gate is not null)
         {
-            Require(GateDefinition.Metrics.Contains(Gate.Metric), "gate.metric", $"must be one of {string.Join(", ", GateDefinition.Metrics)}.");
+            var metrics = Metrics.For(Task).Select(metric => metric.Name).ToList();
+            Require(metrics.Contains(Gate.Metric), "gate.metric", $"must be one of {string.Join(", ", metrics)}.");
             Require(Gate.Minimum is not null || Gate.Maximum is not null, "gate", "must give 'minimum' or 'maximum'.");
         }
 
@@ -81,8 +92,6 @@ public sealed record ComputeDefinition
 /// <summary>What a model must reach on its holdout rows before it is registered.</summary>
 public sealed record GateDefinition
 {
-    internal static IReadOnlyList<string> Metrics { get; } = ["accuracy", "f1-macro", "auc", "log-loss", "rmse", "mae", "r2"];
-
     public required string Metric { get; init; }
 
     public double? Minimum { get; init; }

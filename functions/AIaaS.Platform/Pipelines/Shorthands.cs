@@ -26,9 +26,34 @@ internal static class Shorthands
             pipeline["validate"] = new JsonObject(Checks.Select(check => KeyValuePair.Create<string, JsonNode?>(check, action.DeepClone())));
         }
 
+        if (pipeline["trainers"] is JsonValue trainer)
+        {
+            pipeline["trainers"] = new JsonArray(trainer.DeepClone());
+        }
+
+        if (pipeline["sweep"] is JsonObject sweep && sweep["spaces"] is JsonObject spaces)
+        {
+            ExpandSpaces(spaces);
+        }
+
         if (pipeline["clean"] is JsonObject clean)
         {
             ExpandParts(clean);
+        }
+    }
+
+    /// <summary>A value of a hyperparameter stands for that choice only, a list for these choices.</summary>
+    private static void ExpandSpaces(JsonObject spaces)
+    {
+        foreach (var space in spaces.Select(trainer => trainer.Value).OfType<JsonObject>())
+        {
+            foreach (var (name, value) in space.ToList())
+            {
+                if (value is not (null or JsonObject))
+                {
+                    space[name] = Object("choices", value is JsonArray ? value : new JsonArray(value.DeepClone()));
+                }
+            }
         }
     }
 

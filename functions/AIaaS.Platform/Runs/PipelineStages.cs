@@ -17,7 +17,8 @@ namespace AIaaS.Platform.Runs;
 /// <summary>How a stage ended: refusals are values, so that an orchestration neither repeats them nor loses their words.</summary>
 /// <param name="Error">Null where the stage succeeded.</param>
 /// <param name="AsJob">Whether a job is to do what the stage has only begun.</param>
-public sealed record StageOutcome(ErrorDetail? Error = null, bool AsJob = false);
+/// <param name="InRounds">Whether the sweep that comes next is several jobs at the same time, in rounds.</param>
+public sealed record StageOutcome(ErrorDetail? Error = null, bool AsJob = false, bool InRounds = false);
 
 /// <summary>Asks for an attempt at a run's job.</summary>
 public sealed record TrainingAttempt(RunReference Reference, int Attempt);
@@ -29,13 +30,16 @@ public sealed partial class PipelineStages(
     ITrainingCluster cluster,
     RunService runs,
     VersionPreparation versions,
+    TrainingJobs jobs,
+    TrialRounds rounds,
     ModelRegistry registry,
     EndpointService endpoints,
     ModelHost models,
-    PlatformOptions options,
     TimeProvider time,
     ILogger<PipelineStages> logger)
 {
+    // A model without them serves all the same; without the first its predictions cannot be explained.
+    private static readonly string[] MoreFiles = [BackgroundSample.FileName, ModelMetrics.PageFileName, Leaderboard.FileName];
     private static readonly string[] ModelFiles = [ModelVersion.ContentFile, ModelSignature.FileName, ModelMetrics.FileName, ModelCard.FileName];
 
     /// <summary>
@@ -52,7 +56,7 @@ public sealed partial class PipelineStages(
             asJob = plan.AsJob && version is null;
             return asJob ? null : await SettleAsync(reference, run, plan, version ?? await versions.PrepareAsync(reference, run, plan, token), token);
         }, cancellationToken);
-        return outcome with { AsJob = asJob && outcome.Error is null };
+        return outcome.Error is null ? outcome with { AsJob = asJob, InRounds = await RunsInRoundsAsync(reference, cancellationToken) } : outcome;
     }
 
     /// <summary>Hands the preparation to the cluster.</summary>
@@ -70,63 +74,26 @@ public sealed partial class PipelineStages(
         => cluster.CancelAsync(JobOf(reference, Run.PreparationJobName), cancellationToken);
 
     /// <summary>Makes the version of what the job prepared, and settles what the pipeline is to do with it.</summary>
-    public Task<StageOutcome> FinishPreparationAsync(RunReference reference, CancellationToken cancellationToken)
-        => StageAsync(reference, StageNames.Prepare, async (run, token) =>
+    public async Task<StageOutcome> FinishPreparationAsync(RunReference reference, CancellationToken cancellationToken)
+    {
+        var outcome = await StageAsync(reference, StageNames.Prepare, async (run, token) =>
         {
             var plan = run.Preparation!;
             var version = await FindVersionAsync(reference, run, token) ?? await versions.CollectAsync(reference, run, plan, token);
             await versions.DiscardAsync(reference, token);
             return await SettleAsync(reference, run, plan, version, token);
         }, cancellationToken);
+        return outcome.Error is null ? outcome with { InRounds = await RunsInRoundsAsync(reference, cancellationToken) } : outcome;
+    }
 
     /// <summary>Hands the training job to the cluster.</summary>
     public Task<StageOutcome> SubmitTrainingAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
         => StageAsync(attempt.Reference, StageNames.Train, async (run, token) =>
         {
-            var (tenant, definition) = (attempt.Reference.Tenant, run.Definition!);
-            ObjectPath File(string name) => DatasetVersion.FileOf(tenant, run.Dataset, run.DatasetVersion, name);
-            var parameters = new TrainParameters
-            {
-                Model = run.Pipeline!,
-                Target = definition.Target!,
-                Task = definition.Task!.Value,
-                Trainers = definition.Trainers,
-                Holdout = definition.Split.Holdout,
-                Seed = definition.Split.Seed,
-                Dataset = run.Dataset,
-                DatasetVersion = run.DatasetVersion,
-            };
-            var inputs = new Dictionary<string, ObjectPath>
-            {
-                ["data"] = File(PreparedDataset.DataFileName),
-                ["schema"] = File(DataSchema.FileName),
-                ["profile"] = File(DataProfile.FileName),
-            };
-            // Versions from before splits were stored have none; training then deals the rows itself.
-            if (await store.GetPropertiesAsync(File(DataSplits.RowsFileName), token) is not null)
-            {
-                inputs["splits"] = File(DataSplits.RowsFileName);
-            }
-
+            var isOver = run.Definition!.Sweep.MaxConcurrent > 1;
+            var trials = isOver ? await rounds.InputsAsync(attempt.Reference, token) : new Dictionary<string, (ObjectPath From, string To)>();
             await cluster.SubmitAsync(
-                new TrainingJob
-                {
-                    Description = new JobDescription
-                    {
-                        Kind = JobKind.Train,
-                        Id = Run.TrainingJobName,
-                        Tenant = tenant,
-                        Run = run.Id,
-                        Attempt = attempt.Attempt,
-                        Inputs = inputs.ToDictionary(input => input.Key, input => $"inputs/{input.Value.Name[(input.Value.Name.LastIndexOf('/') + 1)..]}"),
-                        Deadline = time.GetUtcNow() + options.TrainingTimeout,
-                        Parameters = JsonSerializer.SerializeToElement(parameters, JsonDefaults.Options),
-                    },
-                    Inputs = inputs,
-                    Folder = Run.JobFolder(attempt.Reference, Run.TrainingJobName),
-                    Cluster = definition.Compute.Cluster,
-                },
-                token);
+                await jobs.DescribeAsync(attempt, run, Run.TrainingJobName, parameters => parameters with { SweepIsOver = isOver }, trials, token), token);
             return null;
         }, cancellationToken);
 
@@ -149,8 +116,10 @@ public sealed partial class PipelineStages(
 
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             var card = await ReadJsonAsync<ModelCard>(outputs with { Name = outputs.Name + ModelCard.FileName }, token);
-            var trained = FormattableString.Invariant($"{metrics.TrainingRows} rows, {card.Trainer}");
-            LeaderboardEntry[] leaderboard = [new(1, card.Trainer, metrics.Holdout)];
+            // A job from before there were sweeps leaves none.
+            var board = await store.FindJsonAsync<Leaderboard>(outputs with { Name = outputs.Name + Leaderboard.FileName }, token);
+            var leaderboard = board is null ? [new(1, card.Trainer, metrics.Holdout)] : LeaderboardEntry.Of(board.Trials, board.Members);
+            var trained = FormattableString.Invariant($"{metrics.TrainingRows} rows, {leaderboard.Length} trials, {card.Trainer}");
             await runs.ChangeAsync(
                 reference, current => current.WithStage(StageNames.Train, StageStatus.Succeeded, 100, trained) with { Leaderboard = leaderboard }, token);
             if (run.Definition!.Gate?.Refusal(metrics) is { } refusal)
@@ -178,8 +147,7 @@ public sealed partial class PipelineStages(
             var result = await ReadJsonAsync<JobResult>(outputs with { Name = outputs.Name + JobResult.FileName }, token);
             var files = ModelFiles.Select(file => result.Artifacts.SingleOrDefault(artifact => artifact.Path == file)
                 ?? throw new InvalidDataException($"The training job's result lists no {file}.")).ToList();
-            // Predictions of a model without one cannot be explained; it serves all the same.
-            files.AddRange(result.Artifacts.Where(artifact => artifact.Path == BackgroundSample.FileName));
+            files.AddRange(result.Artifacts.Where(artifact => MoreFiles.Contains(artifact.Path)));
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
             await registry.RegisterAsync(
                 reference.Tenant,
@@ -252,6 +220,9 @@ public sealed partial class PipelineStages(
         var words = FormattableString.Invariant($"{version.Rows} rows, {version.Columns.Count} columns");
         return version.RowsQuarantined == 0 ? words : FormattableString.Invariant($"{words}, {version.RowsQuarantined} rows quarantined");
     }
+
+    private async Task<bool> RunsInRoundsAsync(RunReference reference, CancellationToken cancellationToken)
+        => (await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken)).Value.Definition is { Sweep.MaxConcurrent: > 1 };
 
     private static TrainingJobId JobOf(RunReference reference, string job) => new(reference.Tenant, reference.Run, job);
 

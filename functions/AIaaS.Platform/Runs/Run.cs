@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Platform.Documents;
 using AIaaS.Platform.Pipelines;
@@ -53,8 +54,36 @@ public static class StageNames
 /// <summary>A trial of a run, best first on the leaderboard.</summary>
 /// <param name="Trial">Its number, from 1.</param>
 /// <param name="Trainer">What trained it.</param>
-/// <param name="Metrics">On the holdout rows.</param>
-public sealed record LeaderboardEntry(int Trial, string Trainer, IReadOnlyDictionary<string, double> Metrics);
+/// <param name="Metrics">On validation rows; the model itself is judged on the holdout rows, which no trial saw.</param>
+public sealed record LeaderboardEntry(int Trial, string Trainer, IReadOnlyDictionary<string, double> Metrics)
+{
+    private const int Most = 100;
+
+    public TrialStatus Status { get; init; }
+
+    public IReadOnlyDictionary<string, JsonElement> Hyperparameters { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>How long it took.</summary>
+    public double? Seconds { get; init; }
+
+    /// <summary>Its share of the run's model, above 0 to 1; null where it has none.</summary>
+    public double? Weight { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public ErrorDetail? Error { get; init; }
+
+    /// <param name="trials">Best first.</param>
+    /// <param name="members">Those that the model is made of.</param>
+    internal static LeaderboardEntry[] Of(IReadOnlyList<TrialResult> trials, IReadOnlyList<ModelMember> members) =>
+        [.. trials.Take(Most).Select(trial => new LeaderboardEntry(trial.Spec.Trial, trial.Spec.Trainer, trial.Metrics)
+        {
+            Status = trial.Status,
+            Hyperparameters = trial.Spec.Hyperparameters,
+            Seconds = trial.Seconds,
+            Weight = members.FirstOrDefault(member => member.Trial == trial.Spec.Trial)?.Weight,
+            Error = trial.Error,
+        })];
+}
 
 public sealed record ModelReference(string Name, int Version);
 

@@ -67,7 +67,7 @@ public sealed record RunView
 public sealed record SeenRun(RunView View, string EventId);
 
 /// <summary>Shows runs with the progress of their jobs, which is read from the jobs' files.</summary>
-public sealed class RunViews(RunService runs, IObjectStore store, TimeProvider time)
+public sealed class RunViews(RunService runs, TrialRounds rounds, IObjectStore store, TimeProvider time)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
     private const int ProgressPage = 1000;
@@ -122,13 +122,14 @@ public sealed class RunViews(RunService runs, IObjectStore store, TimeProvider t
         }
     }
 
-    /// <summary>Opens what a trial's job printed.</summary>
+    /// <summary>Opens what a trial's job printed; several trials share a job.</summary>
     /// <exception cref="ProblemException">There is no such run, or no such trial of it.</exception>
     public async Task<ObjectContent> OpenTrialLogAsync(RunReference reference, int trial, CancellationToken cancellationToken)
     {
-        await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken);
-        var folder = Run.JobFolder(reference, Run.TrainingJobName);
-        var log = trial == 1 ? await store.OpenReadAsync(folder with { Name = folder.Name + "log.txt" }, range: null, cancellationToken) : null;
+        var run = (await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken)).Value;
+        var isKnown = trial == 1 || run.Leaderboard.Any(entry => entry.Trial == trial);
+        var folder = Run.JobFolder(reference, await rounds.FindJobAsync(reference, trial, cancellationToken) ?? Run.TrainingJobName);
+        var log = isKnown ? await store.OpenReadAsync(folder with { Name = folder.Name + "log.txt" }, range: null, cancellationToken) : null;
         return log ?? throw new ProblemException(Problem.NotFound, $"The run '{reference.Run}' has no log of a trial {trial} yet.");
     }
 

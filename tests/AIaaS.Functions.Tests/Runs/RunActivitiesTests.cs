@@ -27,7 +27,7 @@ public sealed class RunActivitiesTests : IDisposable
         _store = new FileObjectStore(new FileObjectStoreOptions { Root = _folder["storage"], FlushToDisk = false }, TimeProvider.System);
         _catalog = new Catalog(_store, TimeProvider.System);
         _runs = new RunService(_catalog, Mock.Of<IMessageQueue>(), TimeProvider.System);
-        _activities = new RunActivities(_runs, stages: null!, _log);
+        _activities = new RunActivities(_runs, stages: null!, rounds: null!, _log);
     }
 
     public void Dispose()

@@ -394,5 +394,80 @@ public sealed class RunPipelineOrchestratorTests
         Assert.DoesNotContain(RunActivities.CancelTraining, run.Calls);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_sweep_of_several_jobs_goes_round_by_round_and_then_makes_its_model(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { RoundJobs = { 2, 1 } };
+
+        await run.RunAsync();
+
+        string[] round = [RunActivities.PlanTrials, RunActivities.SubmitTrials, RunActivities.GetTrials];
+        Assert.Equal(
+            [
+                RunActivities.BeginRun, RunActivities.PrepareDataset, .. round, .. round, RunActivities.PlanTrials,
+                RunActivities.SubmitTraining, RunActivities.GetTraining,
+                RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel, RunActivities.EndRun,
+            ],
+            run.Calls);
+        Assert.Equal([[1, 1], [1]], run.TrialAttempts);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(TrainingJobState.Interrupted, false)]
+    [InlineData(TrainingJobState.Interrupted, true)]
+    [InlineData(TrainingJobState.Unknown, true)]
+    public async Task Of_a_round_only_the_job_that_was_taken_back_is_submitted_again(TrainingJobState state, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { RoundJobs = { 3 } };
+        run.GetTrials = _ => [TrainingJobState.Succeeded, run.TrialAttempts.Count < 3 ? state : TrainingJobState.Succeeded, TrainingJobState.Succeeded];
+
+        await run.RunAsync();
+
+        Assert.Equal([[1, 1, 1], [0, 2, 0], [0, 3, 0]], run.TrialAttempts);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Fact]
+    public async Task A_trial_job_that_is_taken_back_for_ever_is_given_up_and_the_sweep_goes_on()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false) { RoundJobs = { 2 } };
+        run.GetTrials = _ => [TrainingJobState.Failed, TrainingJobState.Interrupted];
+
+        await run.RunAsync();
+
+        Assert.Equal(10, run.TrialAttempts.Count);
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Fact]
+    public async Task A_sweep_that_cannot_be_planned_ends_the_run_with_its_words()
+    {
+        await using var run = new ScriptedRun(replayEveryTurn: false) { SweepError = Refusal };
+
+        await run.RunAsync();
+
+        Assert.Equal((RunStatus.Failed, Refusal), (run.End.Status, run.End.Error));
+        Assert.DoesNotContain(RunActivities.SubmitTraining, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Cancelled_during_a_round_a_run_takes_its_jobs_back(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { RoundJobs = { 2 }, GetTrials = _ => [TrainingJobState.Running, TrainingJobState.Running] };
+        await run.StartAsync();
+        await ScriptedRun.ComesAsync(run.Submitted);
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Cancelled, run.End.Status);
+        Assert.Equal([RunActivities.CancelTrials, RunActivities.EndRun], run.Calls.TakeLast(2));
+    }
+
     private static Task<TrainingJobStatus> StateAsync(TrainingJobState state) => Task.FromResult(new TrainingJobStatus(state));
 }

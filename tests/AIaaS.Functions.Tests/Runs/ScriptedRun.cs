@@ -52,6 +52,19 @@ internal sealed class ScriptedRun : IAsyncDisposable
                 Submitted.Release();
                 return outcome;
             })
+            .Activity<RoundReference>(RunActivities.PlanTrials, round => round!.Round <= RoundJobs.Count ? new RoundPlan(RoundJobs[round.Round - 1]) : new RoundPlan(0, SweepError))
+            .Activity<RoundAttempts>(RunActivities.SubmitTrials, attempts =>
+            {
+                TrialAttempts.Add([.. attempts!.Attempts]);
+                Submitted.Release();
+                return null;
+            })
+            .Activity<RoundReference>(RunActivities.GetTrials, round =>
+            {
+                Looked.Release();
+                return GetTrials(round!.Round);
+            })
+            .Activity<RoundReference>(RunActivities.CancelTrials, _ => null)
             .Activity<RunEnd>(RunActivities.EndRun, end =>
             {
                 Ends.Add(end!);
@@ -72,6 +85,7 @@ internal sealed class ScriptedRun : IAsyncDisposable
         }
 
         _harness.Functions = functions;
+        GetTrials = round => [.. Enumerable.Repeat(TrainingJobState.Succeeded, RoundJobs[round - 1])];
     }
 
     public RunPlan Plan { get; set; } = new(Proceeds: true, Trains: true);
@@ -82,6 +96,18 @@ internal sealed class ScriptedRun : IAsyncDisposable
     public Func<Task<TrainingJobStatus>> GetPreparation { get; set; } = () => Task.FromResult(new TrainingJobStatus(TrainingJobState.Succeeded));
 
     public List<int> PreparationAttempts { get; } = [];
+
+    /// <summary>The jobs of each round of the sweep; none where one job does all of it.</summary>
+    public List<int> RoundJobs { get; } = [];
+
+    /// <summary>Why the sweep cannot go on after its rounds.</summary>
+    public ErrorDetail? SweepError { get; set; }
+
+    /// <summary>How the jobs of a round stand.</summary>
+    public Func<int, TrainingJobState[]> GetTrials { get; set; } = null!;
+
+    /// <summary>The attempts of each submission, a number for each job of the round.</summary>
+    public List<int[]> TrialAttempts { get; } = [];
 
     /// <summary>What stages are refused for.</summary>
     public Dictionary<string, ErrorDetail> Refusals { get; } = [];
@@ -163,6 +189,6 @@ internal sealed class ScriptedRun : IAsyncDisposable
             throw new IOException("/secret/path: the disk is on fire");
         }
 
-        return new StageOutcome(Refusals.GetValueOrDefault(stage), AsJob: stage == RunActivities.PrepareDataset && PreparesAsJob);
+        return new StageOutcome(Refusals.GetValueOrDefault(stage), AsJob: stage == RunActivities.PrepareDataset && PreparesAsJob, InRounds: RoundJobs.Count > 0 || SweepError is not null);
     }
 }

@@ -445,13 +445,18 @@ public sealed class PipelineStagesTests : IAsyncLifetime
             _cluster.Object,
             runs.Runs,
             new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, new TenantSalts(catalog), _cache, _options, runs.Time),
+            Jobs,
+            Rounds(),
             _world.Registry,
             new EndpointService(catalog, _world.Registry, _directory, runs.Time),
             new ModelHost(_world.Registry, _server),
-            _options,
             runs.Time,
             NullLogger<PipelineStages>.Instance);
     }
+
+    private TrainingJobs Jobs => new(_world.Runs.Store, _options, _world.Runs.Time);
+
+    private TrialRounds Rounds() => new(_world.Runs.Catalog, _world.Runs.Store, _cluster.Object, _world.Runs.Runs, Jobs, _world.Runs.Time);
 
     /// <summary>Leaves what the trainer program would.</summary>
     private async Task LeavePreparedAsync(RunReference run, string text)

@@ -12,7 +12,7 @@ public sealed class RunViewsTests : IAsyncLifetime, IDisposable
     private readonly RunWorld _world = new();
     private readonly RunViews _views;
 
-    public RunViewsTests() => _views = new RunViews(_world.Runs, _world.Store, _world.Time);
+    public RunViewsTests() => _views = new RunViews(_world.Runs, new TrialRounds(_world.Catalog, _world.Store, cluster: null!, _world.Runs, jobs: null!, _world.Time), _world.Store, _world.Time);
 
     public async Task InitializeAsync()
     {
