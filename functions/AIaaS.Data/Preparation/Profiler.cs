@@ -17,6 +17,9 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
     /// <summary>Exact quantiles and distinct counts hold the values of as many columns as are asked for at once.</summary>
     private const long ValuesAtOnce = 8_000_000;
 
+    /// <summary>Further from 1970 than a calendar of four digits goes, either way.</summary>
+    private const long MostDays = 4_000_000;
+
     /// <summary>Up to this many rows one ordered map per column is cheaper than a hash table per column.</summary>
     private const long SmallRows = 10_000;
 
@@ -257,7 +260,8 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
             "DOUBLE" => JsonSerializer.SerializeToElement(vector.Values<double>()[0]),
             "BIGINT" => JsonSerializer.SerializeToElement(vector.Values<long>()[0]),
             "BOOLEAN" => JsonSerializer.SerializeToElement(vector.Values<byte>()[0] != 0),
-            "DATE" => JsonSerializer.SerializeToElement(Time(vector.Values<int>()[0] * TimeSpan.MicrosecondsPerDay)),
+            // The engine knows days millions of years away, whose microseconds no 64 bits hold.
+            "DATE" => JsonSerializer.SerializeToElement(Time(Math.Clamp(vector.Values<int>()[0], -MostDays, MostDays) * TimeSpan.MicrosecondsPerDay)),
             "TIMESTAMP" => JsonSerializer.SerializeToElement(Time(vector.Values<long>()[0])),
             _ => JsonSerializer.SerializeToElement(vector.Text(0)),
         };
