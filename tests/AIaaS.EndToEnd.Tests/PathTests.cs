@@ -156,6 +156,7 @@ public sealed class PathTests(HostFixture host)
     public async Task Uploads_during_a_run_coalesce_into_one_queued_run()
     {
         var name = HostFixture.NewName("coalesce");
+        await PutSmallSweepAsync(name);
         // So large that the first run is still active when the last request comes.
         var first = await host.Admin.PutDatasetAsync(name, Table(rows: 400_000));
         var second = await host.Admin.PutDatasetAsync(name, Table(rows: 200));

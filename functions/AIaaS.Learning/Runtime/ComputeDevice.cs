@@ -20,7 +20,6 @@ internal static class ComputeDevices
     /// <summary><c>cpu</c>, <c>cuda</c> for every training, or <c>auto</c>: a GPU where there is one and the training is large enough to gain by it.</summary>
     public const string Variable = "AIAAS_DEVICE";
 
-    private const string CudaProvider = "CUDAExecutionProvider";
 
     /// <summary>Multiplications a step, below which launching kernels takes longer than the processor's own work.</summary>
     private const long WorthwhileForCuda = 50_000_000;
@@ -61,11 +60,10 @@ internal static class ComputeDevices
 
     private static string? WhyNoCuda()
     {
-        if (!OnnxRuntimeTelemetry.CreateEnvironment().GetAvailableProviders().Contains(CudaProvider))
-            return "this build of ONNX Runtime has no CUDA provider.";
         try
         {
-            // Only a session of it finds out whether the driver and its libraries are there.
+            // A build without the provider loads its library all the same where it lies beside it, though it does not list it; and only a session finds out
+            // whether the driver and its libraries are there.
             var graph = new GraphBuilder("probe");
             graph.Output("copy", graph.Input("value", TensorElementType.Float, [1]));
             Sessions.Create(graph.ToModel(), device: ComputeDevice.Cuda).Dispose();
