@@ -138,6 +138,7 @@ public sealed class PathTests(HostFixture host)
     public async Task A_cancelled_run_ends_as_cancelled_and_the_next_one_gets_its_turn()
     {
         var name = HostFixture.NewName("cancel");
+        await PutSmallSweepAsync(name);
         // So large that the run is under way for longer than a busy machine keeps the next request waiting.
         var run = await host.Admin.PutDatasetAsync(name, Table(rows: 400_000));
 
@@ -211,6 +212,10 @@ public sealed class PathTests(HostFixture host)
         using var endpoint = await host.Admin.Http.GetAsync($"/api/v1/endpoints/{name}");
         Assert.Equal(HttpStatusCode.NotFound, endpoint.StatusCode);
     }
+
+    /// <summary>One trial of one trainer: for runs whose data is large and whose model does not matter.</summary>
+    private Task PutSmallSweepAsync(string name) => host.Admin.PutAsync(
+        $"/api/v1/pipelines/{name}", ApiClient.Text("target: label\ntrainers: linear\nsweep: { maxTrials: 1, folds: 1 }\n", "application/yaml"), HttpStatusCode.Created);
 
     private static string Table(int rows)
     {
