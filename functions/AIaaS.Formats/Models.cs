@@ -250,6 +250,8 @@ public sealed record TrainParameters
 
     public EvaluationPlan Evaluate { get; init; } = new();
 
+    public FeaturePlan Features { get; init; } = new();
+
     public string? Dataset { get; init; }
 
     public int? DatasetVersion { get; init; }

@@ -9,8 +9,11 @@ namespace AIaaS.Learning.Features;
 /// Categories as one-hot numbers: one for each of the most frequent values of the training rows,
 /// one for every other value, and one for missing where training had missing values.
 /// </summary>
-internal sealed class CategoryEncoder(int maximumCategories = 100) : IFeatureEncoder
+internal sealed class CategoryEncoder(int maximumCategories = CategoryEncoder.MostCategories) : IFeatureEncoder
 {
+    /// <summary>Values that are told apart unless more are asked for.</summary>
+    public const int MostCategories = 100;
+
     public bool Accepts(FeatureColumn column) => column is TextColumn { Kind: ColumnKind.Category };
 
     public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns, EncoderContext context) => new Fitted([.. columns.Cast<TextColumn>().Select(Fit)]);

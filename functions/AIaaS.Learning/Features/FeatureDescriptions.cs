@@ -7,6 +7,7 @@ namespace AIaaS.Learning.Features;
 internal static class FeatureDescriptions
 {
     private const int MaximumCategories = 1000;
+    private const int LongestExample = 200;
 
     public static ModelFeature Describe(FeatureColumn column, FeatureInput input) => column switch
     {
@@ -32,6 +33,18 @@ internal static class FeatureDescriptions
 
     private static ModelFeature Describe(TextColumn column, FeatureInput input)
     {
+        if (column.Kind is ColumnKind.Text)
+        {
+            return new()
+            {
+                Name = column.Name,
+                Kind = column.Kind,
+                Input = input.Input,
+                Type = TensorType.String,
+                Example = column.Values.FirstOrDefault(v => v.Length > 0) is { } text ? Json(text.Length <= LongestExample ? text : text[..LongestExample]) : null,
+            };
+        }
+
         var values = CategoryEncoder.ValuesOf(column);
         return new()
         {

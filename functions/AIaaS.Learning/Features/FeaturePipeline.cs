@@ -11,13 +11,18 @@ internal sealed class FeaturePipeline
 {
     private readonly IReadOnlyList<FeatureInput> _inputs;
     private readonly IReadOnlyList<(IFittedEncoder Encoder, int[] Columns)> _encoders;
+    private readonly PrincipalComponents? _components;
 
-    private FeaturePipeline(IReadOnlyList<FeatureInput> inputs, IReadOnlyList<(IFittedEncoder Encoder, int[] Columns)> encoders)
+    private FeaturePipeline(
+        IReadOnlyList<FeatureInput> inputs, IReadOnlyList<(IFittedEncoder Encoder, int[] Columns)> encoders, PrincipalComponents? components = null)
     {
         _inputs = inputs;
         _encoders = encoders;
-        Slots = [.. encoders.SelectMany(e => e.Encoder.Slots)];
+        _components = components;
+        Slots = components?.Slots ?? [.. encoders.SelectMany(e => e.Encoder.Slots)];
         Notes = [.. encoders.SelectMany(e => e.Encoder.Notes)];
+        if (components is not null)
+            Notes = [.. Notes, FormattableString.Invariant($"{components.Slots.Count(s => s.Categories is null)} principal components keep {components.Kept:P1} of the features' variance.")];
     }
 
     /// <summary>What each number of a row is.</summary>
@@ -40,12 +45,34 @@ internal sealed class FeaturePipeline
     }
 
     /// <summary>Fits encoders on training rows and gives those rows as a trainer takes them, row after row of <see cref="Width"/> numbers.</summary>
+    /// <param name="training">The rows.</param>
+    /// <param name="inputs">The raw features.</param>
+    /// <param name="encoders">The first that accepts a column gets it.</param>
+    /// <param name="context">What else there is to learn from.</param>
+    /// <param name="components">See <see cref="FeaturePlan.Components"/>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="TrainingException">No encoder takes one of the columns.</exception>
     public static (FeaturePipeline Pipeline, float[] Features) FitTransform(
-        FeatureTable training, IReadOnlyList<FeatureInput> inputs, IReadOnlyList<IFeatureEncoder> encoders, EncoderContext context, CancellationToken cancellationToken)
+        FeatureTable training,
+        IReadOnlyList<FeatureInput> inputs,
+        IReadOnlyList<IFeatureEncoder> encoders,
+        EncoderContext context,
+        double? components,
+        CancellationToken cancellationToken)
     {
         var pipeline = Fit(training, inputs, encoders, context);
-        return (pipeline, pipeline.Transform(training, cancellationToken));
+        var features = pipeline.Transform(training, cancellationToken);
+        pipeline.PutTrainingValues(features, training.Rows);
+        if (components is not { } wanted)
+            return (pipeline, features);
+
+        var principal = PrincipalComponents.Fit(features, pipeline.Slots, wanted);
+        var graph = new GraphBuilder("components");
+        graph.Output("result", principal.Build(graph.Input("features", TensorElementType.Float, ["rows", pipeline.Width])));
+        using var session = Sessions.Create(graph.ToModel());
+        return (
+            new FeaturePipeline(inputs, pipeline._encoders, principal),
+            MatrixFeed.Run(session, "features", features, training.Rows, pipeline.Width, "result", principal.Slots.Count));
     }
 
     /// <summary>Adds the raw inputs to a graph that has no values yet: a tensor of shape [rows, 1] each.</summary>
@@ -53,8 +80,11 @@ internal sealed class FeaturePipeline
         [.. inputs.Select(i => graph.Input(i.Input, i.IsText ? TensorElementType.String : TensorElementType.Float, ["rows", 1]))];
 
     /// <summary>Adds the encoders to a graph with these inputs; gives a float tensor of shape [rows, <see cref="Width"/>].</summary>
-    public Value Build(IReadOnlyList<Value> inputs) =>
-        _encoders.Select(e => e.Encoder.Build([.. e.Columns.Select(c => inputs[c])])).ToArray().Concat(axis: 1);
+    public Value Build(IReadOnlyList<Value> inputs)
+    {
+        var features = _encoders.Select(e => e.Encoder.Build([.. e.Columns.Select(c => inputs[c])])).ToArray().Concat(axis: 1);
+        return _components is null ? features : _components.Build(features);
+    }
 
     /// <summary>Transforms rows by running the very graph that will serve; row after row of <see cref="Width"/> numbers.</summary>
     public float[] Transform(FeatureTable table, CancellationToken cancellationToken)
@@ -63,6 +93,22 @@ internal sealed class FeaturePipeline
         graph.Output(FeatureInput.Reserve("features", _inputs), Build(AddInputs(graph, _inputs)));
         using var session = Sessions.Create(graph.ToModel());
         return TableFeed.Run(session, [.. _inputs.Select(i => i.Input)], table, graph.Outputs[0].Name, Width, cancellationToken);
+    }
+
+    private void PutTrainingValues(float[] features, int rows)
+    {
+        var at = 0;
+        foreach (var (encoder, _) in _encoders)
+        {
+            var width = encoder.Slots.Count;
+            if (encoder.TrainingValues() is { } values)
+            {
+                for (var row = 0; row < rows; row++)
+                    values.AsSpan(row * width, width).CopyTo(features.AsSpan((row * Width) + at, width));
+            }
+
+            at += width;
+        }
     }
 }
 

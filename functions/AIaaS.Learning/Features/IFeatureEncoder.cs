@@ -32,6 +32,9 @@ internal interface IFittedEncoder
     /// <summary>What a reader of the model's card should know.</summary>
     IReadOnlyList<string> Notes { get; }
 
+    /// <summary>Numbers of the training rows where these are not what the graph gives for them, row after row; null where they are.</summary>
+    float[]? TrainingValues() => null;
+
     /// <param name="inputs">Raw inputs of shape [rows, 1], in the order of the columns it was fitted on.</param>
     /// <returns>Float tensor of shape [rows, number of <see cref="Slots"/>].</returns>
     Value Build(IReadOnlyList<Value> inputs);

@@ -10,8 +10,11 @@ namespace AIaaS.Learning.Features;
 /// Categories as codes, for trainers that look categories up: 0 … k - 1 for the k most frequent values of the training rows,
 /// k for every other value and k + 1 for missing.
 /// </summary>
-internal sealed class OrdinalEncoder(int maximumCategories = 254) : IFeatureEncoder
+internal sealed class OrdinalEncoder(int maximumCategories = OrdinalEncoder.MostCategories) : IFeatureEncoder
 {
+    /// <summary>Values that are told apart unless more are asked for.</summary>
+    public const int MostCategories = 254;
+
     public bool Accepts(FeatureColumn column) => column is TextColumn { Kind: ColumnKind.Category };
 
     public IFittedEncoder Fit(IReadOnlyList<FeatureColumn> columns, EncoderContext context) => new Fitted([.. columns.Cast<TextColumn>().Select(Fit)]);

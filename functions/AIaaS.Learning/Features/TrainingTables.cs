@@ -23,7 +23,7 @@ public static class TrainingTables
         if (dataset.Rows > int.MaxValue)
             throw new TrainingException("Too many rows", $"{dataset.Rows} rows are more than one training takes; sample them first.");
 
-        var used = FeatureSelection.From(dataset.Schema, target.Name).Names.ToHashSet(StringComparer.Ordinal);
+        var used = FeatureSelection.From(dataset.Schema, target.Name, parameters.Features).Names.ToHashSet(StringComparer.Ordinal);
         var columns = dataset.Schema.Columns.Where(c => used.Contains(c.Name)).Chunk(ColumnsAtOnce)
             .SelectMany(some => ReadColumns(dataset, some, cancellationToken)).ToArray();
         return (new FeatureTable((int)dataset.Rows, columns), Target());
@@ -35,8 +35,8 @@ public static class TrainingTables
 
     private static IEnumerable<FeatureColumn> ReadColumns(PreparedDataset dataset, IReadOnlyList<DataColumn> columns, CancellationToken cancellationToken)
     {
-        var numbers = columns.Where(c => c.Kind != ColumnKind.Category).Select(c => new NumberColumn(c.Name, c.Kind, new float[dataset.Rows])).ToArray();
-        var texts = columns.Where(c => c.Kind == ColumnKind.Category).Select(c => new TextColumn(c.Name, c.Kind, new string[dataset.Rows])).ToArray();
+        var numbers = columns.Where(c => c.Kind is not (ColumnKind.Category or ColumnKind.Text)).Select(c => new NumberColumn(c.Name, c.Kind, new float[dataset.Rows])).ToArray();
+        var texts = columns.Where(c => c.Kind is ColumnKind.Category or ColumnKind.Text).Select(c => new TextColumn(c.Name, c.Kind, new string[dataset.Rows])).ToArray();
         var known = texts.Select(_ => new Dictionary<string, string>(StringComparer.Ordinal)).ToArray();
         var at = 0;
         foreach (var batch in dataset.ReadBatches([.. numbers.Select(c => c.Name)], [.. texts.Select(c => c.Name)], cancellationToken))

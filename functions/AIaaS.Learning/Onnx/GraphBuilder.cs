@@ -15,6 +15,9 @@ internal sealed class GraphBuilder(string name)
     /// <summary>Texts of ONNX Runtime Extensions.</summary>
     public const string ContributedDomain = "ai.onnx.contrib";
 
+    /// <summary>Operators that ONNX Runtime has beside ONNX's own, in every build.</summary>
+    public const string RuntimeDomain = "com.microsoft";
+
     private const int OperatorSet = 17;
     private const int MachineLearningOperatorSet = 3;
     private const int ExtensionsOperatorSet = 1;
@@ -141,7 +144,7 @@ internal sealed class GraphBuilder(string name)
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OperatorSet });
         if (nodes.Any(n => n.Domain == MachineLearningDomain))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = MachineLearningDomain, Version = MachineLearningOperatorSet });
-        foreach (var domain in nodes.Select(n => n.Domain).Distinct().Where(d => d is ExtensionsDomain or ContributedDomain))
+        foreach (var domain in nodes.Select(n => n.Domain).Distinct().Where(d => d is ExtensionsDomain or ContributedDomain or RuntimeDomain))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = ExtensionsOperatorSet });
         model.MetadataProps.AddRange(Metadata.Select(m => new StringStringEntryProto { Key = m.Key, Value = m.Value }));
         return model;

@@ -46,7 +46,7 @@ internal sealed class GradientBoostingTrainer(TimeProvider timeProvider) : ITrai
         return space;
     }
 
-    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new RawNumberEncoder(), new OrdinalEncoder()];
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => FeatureEncoders.OfTrees;
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {

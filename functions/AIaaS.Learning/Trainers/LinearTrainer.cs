@@ -39,7 +39,8 @@ internal sealed class LinearTrainer(TimeProvider timeProvider) : ITrainer
     public IReadOnlyDictionary<string, HyperparameterRange> Space(LearningTask task, int rows) =>
         new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(1e-3, 1e3, L2) };
 
-    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new NumberEncoder(), new CategoryEncoder()];
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) =>
+        [new DateEncoder(cyclic: true), new NumberEncoder(), new TargetEncoder(CategoryEncoder.MostCategories), new CategoryEncoder(), new TextEncoder()];
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {

@@ -61,7 +61,8 @@ internal sealed class NeuralNetworkTrainer(TimeProvider timeProvider) : ITrainer
         return space;
     }
 
-    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new NumberEncoder(), new OrdinalEncoder()];
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) =>
+        [new DateEncoder(cyclic: true), new NumberEncoder(), new TargetEncoder(OrdinalEncoder.MostCategories), new OrdinalEncoder(), new TextEncoder { MostTerms = 1_000 }];
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {

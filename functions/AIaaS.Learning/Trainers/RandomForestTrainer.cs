@@ -23,7 +23,7 @@ internal sealed class RandomForestTrainer(TimeProvider timeProvider) : ITrainer
         ["depth"] = HyperparameterRange.OneOf(0),
     };
 
-    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new RawNumberEncoder(), new OrdinalEncoder()];
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => FeatureEncoders.OfTrees;
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {
@@ -69,7 +69,7 @@ internal sealed class DecisionTreeTrainer(TimeProvider timeProvider) : ITrainer
         ["depth"] = HyperparameterRange.OneOf(0),
     };
 
-    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => [new RawNumberEncoder(), new OrdinalEncoder()];
+    public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) => FeatureEncoders.OfTrees;
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken) => TreeTraining.Train(
         Name,

@@ -100,7 +100,12 @@ internal sealed class ModelFit(
             var trainer = trainers.First(candidate => candidate.Name == trial.Spec.Trainer);
             var hyperparameters = new Hyperparameters(trial.Spec.Hyperparameters).With(trial.Refit);
             var (pipeline, features) = FeaturePipeline.FitTransform(
-                table, data.Inputs, trainer.Encoders(hyperparameters), new(target, request.Parameters.Seed), cancellationToken);
+                table,
+                data.Inputs,
+                FeatureEncoders.For(request.Parameters.Features, trainer, hyperparameters),
+                new(target, request.Parameters.Seed),
+                request.Parameters.Features.Components,
+                cancellationToken);
             var (from, share) = (100.0 * number / members.Count, 1.0 / members.Count);
             var model = trainer.Train(
                 new TrainerInput

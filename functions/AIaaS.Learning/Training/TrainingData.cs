@@ -51,7 +51,7 @@ internal sealed record TrainingData
         if (request.Folds is { } dealt && dealt.Count != request.Features.Rows)
             throw new TrainingException("The split does not fit the data", $"The stored split has {dealt.Count} rows, the data {request.Features.Rows}. Prepare the data again.");
 
-        var selection = FeatureSelection.From(request.Schema, parameters.Target, parameters.Weights.Column);
+        var selection = FeatureSelection.From(request.Schema, parameters.Target, parameters.Features, parameters.Weights.Column);
         var notes = selection.Notes.ToList();
         var target = TrainingTarget.Of(request.Target, parameters.Task);
         var rows = KnownRows(request, target, notes);

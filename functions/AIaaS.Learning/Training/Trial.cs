@@ -126,7 +126,12 @@ internal sealed class Trial(TrialContext context, TrialSpec spec)
         var (used, stopping) = RowsOf(fold);
         var target = data.Target.ForTrainer(used);
         var (pipeline, features) = FeaturePipeline.FitTransform(
-            data.Table.Select(used), data.Inputs, context.Trainer.Encoders(_hyperparameters), new(target, context.Parameters.Seed), cancellationToken);
+            data.Table.Select(used),
+            data.Inputs,
+            FeatureEncoders.For(context.Parameters.Features, context.Trainer, _hyperparameters),
+            new(target, context.Parameters.Seed),
+            context.Parameters.Features.Components,
+            cancellationToken);
         var trained = context.Trainer.Train(
             new TrainerInput
             {

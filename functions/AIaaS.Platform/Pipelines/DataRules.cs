@@ -1,5 +1,7 @@
 using System.Numerics;
+using System.Text.Json;
 using AIaaS.Formats;
+using AIaaS.Learning.Features;
 using AIaaS.Platform.Problems;
 
 namespace AIaaS.Platform.Pipelines;
@@ -31,6 +33,21 @@ internal static class DataRules
         {
             Column(column, "evaluate.slices");
         }
+    }
+
+    /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
+    public static void Validate(FeaturePlan plan)
+    {
+        OneOf(plan.Numbers, FeatureEncoders.Of(ColumnKind.Number), "features.numbers");
+        OneOf(plan.Categories, FeatureEncoders.Of(ColumnKind.Category), "features.categories");
+        OneOf(plan.Dates, FeatureEncoders.Of(ColumnKind.Datetime), "features.dates");
+        OneOf(plan.Texts, [FeatureEncoding.TfIdf, FeatureEncoding.Drop], "features.texts");
+        Between(plan.MostTerms ?? 1, 1, 50_000, "features.mostTerms");
+        Between(plan.TermWords ?? 1, 1, 3, "features.termWords");
+        Require(plan.Components is null or (> 0 and < 1) or (>= 1 and <= 1000), "features.components", "must be above 0: below 1 the share of variance to keep, else a number of components up to 1000.");
+        Require(plan.Components is not >= 1 || double.IsInteger(plan.Components.Value), "features.components", "must be a whole number, or below 1.");
+        Require(plan.Components is null || plan.Numbers is not FeatureEncoding.Raw, "features.components", "cannot be had of raw numbers: they must be on one scale.");
+        Columns([.. plan.Columns.Keys], "features.columns", mayBeEmpty: true);
     }
 
     /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
@@ -130,11 +147,11 @@ internal static class DataRules
         Columns(plan.Columns, "clean.outliers.columns");
     }
 
-    private static IComparable? Bound(System.Text.Json.JsonElement? bound, string field) => bound switch
+    private static IComparable? Bound(JsonElement? bound, string field) => bound switch
     {
         null => null,
-        { ValueKind: System.Text.Json.JsonValueKind.Number } number => number.GetDouble(),
-        { ValueKind: System.Text.Json.JsonValueKind.String } text when text.TryGetDateTimeOffset(out var time) => time,
+        { ValueKind: JsonValueKind.Number } number => number.GetDouble(),
+        { ValueKind: JsonValueKind.String } text when text.TryGetDateTimeOffset(out var time) => time,
         _ => throw Refusal(field, "must be a number, or a time such as \"2026-01-31T08:00:00Z\"."),
     };
 
@@ -160,6 +177,12 @@ internal static class DataRules
 
     private static void Column(string? column, string field)
         => Require(column is null or { Length: > 0 and <= LongestColumn }, field, $"must be the name of a column, of 1 to {LongestColumn} characters.");
+
+    private static void OneOf(FeatureEncoding? encoding, IReadOnlyList<FeatureEncoding> allowed, string field)
+        => Require(
+            encoding is not { } asked || allowed.Contains(asked),
+            field,
+            $"must be one of {string.Join(", ", allowed.Select(one => JsonSerializer.SerializeToElement(one, JsonDefaults.Options).GetString()))}.");
 
     private static void Share(double value, string field) => Between(value, 0, 1, field);
 

@@ -20,6 +20,8 @@ public sealed record PipelineDefinition
 
     public SplitPlan Split { get; init; } = new();
 
+    public FeaturePlan Features { get; init; } = new();
+
     public IReadOnlyList<string> Trainers { get; init; } = SweepValidation.UsualTrainers;
 
     public SweepPlan Sweep { get; init; } = new();
@@ -45,6 +47,7 @@ public sealed record PipelineDefinition
         DataRules.Validate(Clean);
         DataRules.Validate(Validate);
         DataRules.Validate(Split);
+        DataRules.Validate(Features);
         Require(Trainers.Count > 0, "trainers", "must name at least one trainer.");
         DataRules.Validate(Weights);
         DataRules.Validate(Evaluate);

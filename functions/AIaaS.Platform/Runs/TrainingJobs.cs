@@ -37,6 +37,7 @@ public sealed class TrainingJobs(IObjectStore store, PlatformOptions options, Ti
             Weights = definition.Weights,
             Calibrate = definition.Calibrate,
             Evaluate = definition.Evaluate,
+            Features = definition.Features,
             Dataset = run.Dataset,
             DatasetVersion = run.DatasetVersion,
         });

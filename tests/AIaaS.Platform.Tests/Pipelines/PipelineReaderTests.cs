@@ -201,6 +201,58 @@ public sealed class PipelineReaderTests
         Assert.Equal((Problem.InvalidValue, field), (refusal.Problem, refusal.Field));
     }
 
+    [Theory]
+    [InlineData("features: { numbers: one-hot }", "features.numbers")]
+    [InlineData("features: { categories: log }", "features.categories")]
+    [InlineData("features: { categories: embedding }", "features.categories")]
+    [InlineData("features: { dates: target }", "features.dates")]
+    [InlineData("features: { texts: hash }", "features.texts")]
+    [InlineData("features: { missing: guess }", "features.missing")]
+    [InlineData("features: { mostTerms: 0 }", "features.mostTerms")]
+    [InlineData("features: { termWords: 4 }", "features.termWords")]
+    [InlineData("features: { components: 0 }", "features.components")]
+    [InlineData("features: { components: 2.5 }", "features.components")]
+    [InlineData("features: { components: 2, numbers: raw }", "features.components")]
+    [InlineData("features: { columns: { '': log } }", "features.columns")]
+    [InlineData("features: { columns: { price: dear } }", "features.columns.price")]
+    [InlineData("weights: { column: '' }", "weights.column")]
+    [InlineData("weights: { classes: fair }", "weights.classes")]
+    [InlineData("calibrate: perhaps", "calibrate")]
+    [InlineData("evaluate: { slices: [''] }", "evaluate.slices")]
+    [InlineData("sweep: { maxTrials: 0 }", "sweep.maxTrials")]
+    [InlineData("sweep: { maxConcurrent: 0 }", "sweep.maxConcurrent")]
+    [InlineData("sweep: { timeout: 0s }", "sweep.timeout")]
+    [InlineData("sweep: { timeout: soon }", "sweep.timeout")]
+    [InlineData("sweep: { objective: beauty }", "sweep.objective")]
+    [InlineData("sweep: { sampler: guess }", "sweep.sampler")]
+    [InlineData("sweep: { spaces: { linear: { depth: 3 } } }", "sweep.spaces.linear.depth")]
+    public void What_a_pipeline_asks_of_its_training_is_held_to_bounds(string text, string field)
+    {
+        var refusal = Assert.Throws<ProblemException>(() => PipelineReader.Read(text));
+
+        Assert.Equal((Problem.InvalidValue, field), (refusal.Problem, refusal.Field));
+    }
+
+    [Fact]
+    public void What_a_pipeline_asks_of_its_training_is_read()
+    {
+        var read = PipelineReader.Read(
+            """
+            features: { numbers: min-max, missing: mean, components: 0.9, columns: { price: log, title: tf-idf } }
+            weights: { classes: balanced, column: importance }
+            calibrate: isotonic
+            evaluate: { slices: [region] }
+            sweep: { sampler: random, maxTrials: 5, maxConcurrent: 2, timeout: 90m, spaces: { linear: { l2: [0.1, 1] } } }
+            """);
+
+        Assert.Equal((FeatureEncoding.MinMax, Imputation.Mean, 0.9), (read.Features.Numbers, read.Features.Missing, read.Features.Components));
+        Assert.Equal((FeatureEncoding.Log, FeatureEncoding.TfIdf), (read.Features.Columns["price"], read.Features.Columns["title"]));
+        Assert.Equal((ClassWeights.Balanced, "importance", Calibration.Isotonic), (read.Weights.Classes, read.Weights.Column, read.Calibrate));
+        Assert.Equal(["region"], read.Evaluate.Slices);
+        Assert.Equal((5, 2, TimeSpan.FromMinutes(90)), (read.Sweep.MaxTrials, read.Sweep.MaxConcurrent, read.Sweep.Timeout));
+        Assert.Equal(2, read.Sweep.Spaces!["linear"]["l2"].Choices!.Count);
+    }
+
     [Fact]
     public void A_word_that_is_none_of_those_known_is_named_beside_them()
     {
