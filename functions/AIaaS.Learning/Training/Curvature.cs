@@ -16,15 +16,22 @@ internal static class Curvature
     private const double Margin = 1.1;
 
     /// <summary>
-    /// A bound on the largest eigenvalue of <c>[x 1]ᵀ[x 1] / rows</c>, by power iteration in the runtime.
+    /// A bound on the largest eigenvalue of <c>[x 1]ᵀ · weights · [x 1] / rows</c>, by power iteration in the runtime.
     /// </summary>
-    public static double Largest(float[] features, int rows, int width, int threads)
+    /// <param name="features">Row after row.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="width">Numbers a row.</param>
+    /// <param name="threads">Threads it may use.</param>
+    /// <param name="weights">How much each row counts; null for 1.</param>
+    public static double Largest(float[] features, int rows, int width, int threads, float[]? weights = null)
     {
         var graph = new GraphBuilder("curvature");
         var x = graph.Input("features", TensorElementType.Float, ["rows", width]);
         var direction = graph.Input("direction", TensorElementType.Float, [width, 1]);
         var intercept = graph.Input("intercept", TensorElementType.Float, [1, 1]);
         var scores = x.Gemm(direction, intercept) / rows;
+        if (weights is not null)
+            scores *= graph.Input("weights", TensorElementType.Float, ["rows", 1]);
         var nextDirection = x.Gemm(scores, transposeA: true);
         var nextIntercept = scores.ReduceSum([0], keepDimensions: true);
         var length = ((nextDirection * nextDirection).ReduceSum() + (nextIntercept * nextIntercept).ReduceSum()).Sqrt();
@@ -35,6 +42,8 @@ internal static class Curvature
         using var session = Sessions.Create(graph.ToModel(), threads);
         using var options = new RunOptions();
         using var data = OrtValue.CreateTensorValueFromMemory(features, [rows, width]);
+        using var weighting = weights is null ? null : OrtValue.CreateTensorValueFromMemory(weights, [rows, 1]);
+        string[] inputs = ["features", "direction", "intercept", .. weights is null ? Array.Empty<string>() : ["weights"]];
         var generator = new CounterGenerator(seed: 0, stream: 0);
         var v = Enumerable.Range(0, width + 1).Select(i => (generator.Bits(i) / (float)ulong.MaxValue) + 0.5f).ToArray();
         var norm = MathF.Sqrt(v.Sum(e => e * e));
@@ -47,8 +56,8 @@ internal static class Curvature
             using var interceptValue = OrtValue.CreateTensorValueFromMemory(v[width..], [1, 1]);
             using var results = session.Run(
                 options,
-                ["features", "direction", "intercept"],
-                [data, directionValue, interceptValue],
+                inputs,
+                [data, directionValue, interceptValue, .. weighting is null ? Array.Empty<OrtValue>() : [weighting]],
                 ["next_direction", "next_intercept", "length"]);
             v = [.. results[0].GetTensorDataAsSpan<float>(), .. results[1].GetTensorDataAsSpan<float>()];
             double estimate = results[2].GetTensorDataAsSpan<float>()[0];
