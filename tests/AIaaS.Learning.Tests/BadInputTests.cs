@@ -83,6 +83,81 @@ public sealed class BadInputTests : IDisposable
         AssertAllSucceed(LearningTask.Classification);
     }
 
+    [Fact]
+    public void A_target_of_which_only_one_class_is_trained_on_is_refused_with_the_reason() => AssertRefused(
+        Request(LearningTask.Classification, Good()) with { Folds = [.. Enumerable.Range(0, Rows).Select(row => Kind(row) == "a" ? -1 : row % 2)] },
+        "'target' is 'b' in every row that is trained on");
+
+    [Fact]
+    public void A_number_that_is_the_same_in_all_rows_that_are_trained_on_is_refused_with_the_reason() => AssertRefused(
+        Request(LearningTask.Regression, Good()) with
+        {
+            Target = new NumberTargetColumn("target", ColumnKind.Number, [.. Enumerable.Range(0, Rows).Select(row => row % 5 == 0 ? row : 3.0)]),
+            Folds = [.. Enumerable.Range(0, Rows).Select(row => row % 5 == 0 ? -1 : row % 2)],
+        },
+        "'target' has the same value in every row that is trained on");
+
+    [Fact]
+    public void Rows_whose_target_is_infinite_are_left_out_with_a_note()
+    {
+        var request = Request(LearningTask.Regression, Good());
+        double[] values = [double.PositiveInfinity, double.NegativeInfinity, double.NaN];
+
+        Run(request with
+        {
+            Target = new NumberTargetColumn("target", ColumnKind.Number, [.. Enumerable.Range(0, Rows).Select(row => row < values.Length ? values[row] : 10 * TableBuilder.Wave(row, 0))]),
+        });
+
+        AssertAllSucceed(LearningTask.Regression);
+        Assert.Contains("3 rows without a value of 'target' were left out.", Card().Notes);
+    }
+
+    [Fact]
+    public void A_target_too_large_for_a_model_s_answer_is_refused_with_the_reason() => AssertRefused(
+        Request(LearningTask.Regression, Good()) with
+        {
+            Target = new NumberTargetColumn("target", ColumnKind.Number, [.. Enumerable.Range(0, Rows).Select(row => row == 9 ? 1e300 : row)]),
+        },
+        "'target' has values beyond 1E+37");
+
+    [Theory]
+    [InlineData("""{ "maxTrials": 0 }""", "'sweep.maxTrials' must be from 1")]
+    [InlineData("""{ "maxCpuHours": 0 }""", "'sweep.maxCpuHours' must be above 0")]
+    [InlineData("""{ "timeout": "0s" }""", "'sweep.timeout' must be longer than nothing")]
+    [InlineData("""{ "spaces": { "linear": { "l2": { "choices": [] } } } }""", "'sweep.spaces.linear.l2' must give at least one choice")]
+    [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 5, "maximum": 4 } } } }""", "'sweep.spaces.linear.l2' must not have a minimum (5) above its maximum (4)")]
+    [InlineData("""{ "spaces": { "linear": { "l2": null } } }""", "'sweep.spaces.linear.l2' must give 'choices'")]
+    [InlineData("""{ "spaces": { "linear": { "depth": { "choices": [1] } } } }""", "'sweep.spaces.linear.depth' is no hyperparameter of 'linear'")]
+    public void A_sweep_without_anything_to_try_is_refused_by_field(string sweep, string reason)
+    {
+        var request = Request(LearningTask.Classification, Good());
+
+        AssertRefused(request with { Parameters = request.Parameters with { Sweep = JsonSerializer.Deserialize<SweepPlan>(sweep, JsonDefaults.Options)! } }, reason);
+    }
+
+    [Fact]
+    public void Slices_of_a_column_that_is_no_feature_are_refused_before_anything_is_trained()
+    {
+        var request = Request(LearningTask.Classification, Good());
+
+        AssertRefused(request with { Parameters = request.Parameters with { Evaluate = new EvaluationPlan { Slices = ["x", "absent"] } } }, "'evaluate.slices' names 'absent'");
+        Assert.False(Directory.Exists(_folder["checkpoints"]));
+    }
+
+    [Fact]
+    public void A_trial_that_cannot_be_trained_has_its_reason_and_the_others_make_the_model()
+    {
+        var request = Request(LearningTask.Classification, Good());
+        var sweep = JsonSerializer.Deserialize<SweepPlan>("""{ "spaces": { "gradient-boosting": { "monotone": { "choices": [{ "colour": 1 }] } }, "random-forest": { "trees": { "choices": [-7] }, "min-rows-of-leaf": { "choices": [0] } } } }""", JsonDefaults.Options)!;
+
+        Run(request with { Parameters = request.Parameters with { Sweep = sweep with { MaxTrials = 3, Folds = 2 }, Trainers = ["gradient-boosting", "random-forest", "linear"] } });
+
+        var trials = Board().Trials.ToDictionary(trial => trial.Spec.Trainer);
+        Assert.Equal(new ErrorDetail("A constraint cannot be kept", "'monotone' names 'colour', which is no numeric feature."), trials["gradient-boosting"].Error);
+        Assert.Equal("A hyperparameter is out of range", trials["random-forest"].Error!.Title);
+        Assert.Equal("linear", Card().Trainer);
+    }
+
     private static TableBuilder Good() => new TableBuilder(Rows)
         .With("x", ColumnKind.Number, row => (float)TableBuilder.Wave(row, 0))
         .With("y", ColumnKind.Category, row => row % 3 == 0 ? "low" : "high");
@@ -115,9 +190,16 @@ public sealed class BadInputTests : IDisposable
 
     private static void Run(TrainingRequest request) => new TrainingRun(TimeProvider.System).Execute(request, new Progress<JobProgress>(), CancellationToken.None);
 
+    private static void AssertRefused(TrainingRequest request, string reason) =>
+        Assert.Contains(reason, Assert.Throws<TrainingException>(() => Run(request)).Message, StringComparison.Ordinal);
+
+    private Leaderboard Board() => JsonSerializer.Deserialize<Leaderboard>(File.ReadAllBytes(_folder["outputs/leaderboard.json"]), JsonDefaults.Options)!;
+
+    private ModelCard Card() => JsonSerializer.Deserialize<ModelCard>(File.ReadAllBytes(_folder["outputs/card.json"]), JsonDefaults.Options)!;
+
     private void AssertAllSucceed(LearningTask task)
     {
-        var board = JsonSerializer.Deserialize<Leaderboard>(File.ReadAllBytes(_folder["outputs/leaderboard.json"]), JsonDefaults.Options)!;
+        var board = Board();
         Assert.Equal(SweepValidation.Trainers.Order(), board.Trials.Select(trial => trial.Spec.Trainer).Order());
         Assert.All(board.Trials, trial => Assert.Equal((trial.Spec.Trainer, TrialStatus.Succeeded, null), (trial.Spec.Trainer, trial.Status, trial.Error?.Detail)));
         Assert.All(board.Trials, trial => Assert.True(double.IsFinite(trial.Objective!.Value)));
