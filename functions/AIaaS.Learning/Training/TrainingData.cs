@@ -137,7 +137,8 @@ internal sealed record TrainingData
             [.. training.Select(row => target.Groups[row])],
             request.Folds is { } stored ? [.. training.Select(row => stored[known[row]])] : null,
             asked,
-            request.Parameters.Seed).Select(fold => new Fold(Array.ConvertAll(fold.Training, at => training[at]), Array.ConvertAll(fold.Validation, at => training[at])))];
+            request.Parameters.Seed,
+            request.Parameters.FoldsInOrder).Select(fold => new Fold(Array.ConvertAll(fold.Training, at => training[at]), Array.ConvertAll(fold.Validation, at => training[at])))];
     }
 
     private static double[]? RowWeights(TrainingRequest request, TrainingTarget target, int[] known, int[] training)
