@@ -234,6 +234,9 @@ public sealed record TrainParameters
     /// <summary>Share of rows held out for judging, 0 to 1.</summary>
     public double Holdout { get; init; } = 0.2;
 
+    /// <summary>Whether later folds of the stored split are later times, so that none may be learned from to predict one before it.</summary>
+    public bool FoldsInOrder { get; init; }
+
     public long Seed { get; init; } = 42;
 
     public SweepPlan Sweep { get; init; } = new();

@@ -74,6 +74,7 @@ public sealed class TrainingRun
         var parameters = request.Parameters;
         var trainers = Choose(parameters);
         var objective = Objective.Of(parameters);
+        SweepPlanner.Require(SweepValidation.Check(parameters.Sweep, parameters.Trainers, parameters.Task, _trainers));
         var reporter = new ProgressReporter(progress, _timeProvider);
         reporter.Report(0, "features");
         var data = TrainingData.Of(request);

@@ -167,13 +167,75 @@ public sealed class SweepRunTests : IDisposable
     [Fact]
     public void After_its_timeout_a_sweep_begins_no_further_trial_and_makes_its_model()
     {
-        _trainer.Takes = TimeSpan.FromMinutes(1);
+        _trainer.TakesFor = _ => TimeSpan.FromMinutes(1);
         _trainer.Time = _time;
 
         Execute(Request() with { Parameters = Parameters() with { Sweep = new SweepPlan { MaxTrials = 50, Timeout = TimeSpan.FromMinutes(10) } } });
 
         Assert.InRange(Board().Trials.Count, 1, 8);
         Assert.True(File.Exists(_folder["outputs/model.onnx"]));
+    }
+
+    [Fact]
+    public void A_trial_that_takes_too_long_has_that_for_its_reason_and_the_others_go_on()
+    {
+        _trainer.Time = _time;
+        _trainer.TakesFor = quality => quality == 0.6 ? TimeSpan.FromMinutes(2) : TimeSpan.Zero;
+
+        Execute(Request() with { Parameters = Parameters() with { Sweep = new SweepPlan { MaxTrials = 4, TrialTimeout = TimeSpan.FromMinutes(1) } } });
+
+        Assert.Equal(
+            new ErrorDetail("The trial timed out", "It was not done after 1m. Allow a trial more time, or give it less to do."),
+            Assert.Single(Board().Trials, trial => trial.Status is TrialStatus.Failed).Error);
+    }
+
+    [Fact]
+    public void A_budget_that_no_trial_is_done_in_fails_the_run_with_that_reason()
+    {
+        _trainer.Time = _time;
+        _trainer.TakesFor = _ => TimeSpan.FromMinutes(2);
+
+        var refusal = Assert.Throws<TrainingException>(() =>
+            Execute(Request() with { Parameters = Parameters() with { Sweep = new SweepPlan { MaxTrials = 4, TrialTimeout = TimeSpan.FromMinutes(1) } } }));
+
+        Assert.Equal("The trial timed out", refusal.Title);
+    }
+
+    [Fact]
+    public void A_sweep_with_time_for_less_than_one_trial_has_one_nevertheless()
+    {
+        _trainer.Time = _time;
+        _trainer.TakesFor = _ => TimeSpan.FromHours(2);
+
+        Execute(Request() with { Parameters = Parameters() with { Sweep = new SweepPlan { MaxTrials = 50, Timeout = TimeSpan.FromSeconds(1), MaxCpuHours = 0.001 } } });
+
+        Assert.NotEmpty(Board().Members);
+    }
+
+    [Theory]
+    [InlineData("wave.json")]
+    [InlineData("sweep.json")]
+    [InlineData("trials/0001.json")]
+    [InlineData("trials/0001.predictions")]
+    [InlineData("trial-0006/fold-1.json")]
+    [InlineData("trial-0006/fold-1.predictions")]
+    public void A_damaged_checkpoint_is_done_anew(string file)
+    {
+        var request = Request() with { Parameters = Parameters() with { Sweep = Parameters().Sweep with { Timeout = TimeSpan.FromHours(1) } } };
+        Execute(request);
+        var expected = File.ReadAllBytes(_folder["outputs/model.onnx"]);
+        Directory.Delete(_folder["checkpoints"], recursive: true);
+        _trainer.Trained.Clear();
+        // Within the second fold of the sixth trial.
+        _trainer.DiesAt = 17;
+        Assert.Throws<DeadException>(() => Execute(request));
+        _trainer.DiesAt = null;
+        var path = Path.Combine(_folder["checkpoints"], file);
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..(int)(new FileInfo(path).Length / 2)]);
+
+        Execute(request);
+
+        Assert.Equal(expected, File.ReadAllBytes(_folder["outputs/model.onnx"]));
     }
 
     [Fact]
@@ -262,7 +324,7 @@ public sealed class SweepRunTests : IDisposable
 
         public int? DiesAt { get; set; }
 
-        public TimeSpan Takes { get; set; }
+        public Func<double, TimeSpan> TakesFor { get; set; } = _ => TimeSpan.Zero;
 
         public SteppedTime? Time { get; set; }
 
@@ -276,7 +338,8 @@ public sealed class SweepRunTests : IDisposable
         public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
         {
             var quality = input.Hyperparameters.Number("quality", 0.6);
-            Time?.Advance(Takes);
+            Time?.Advance(TakesFor(quality));
+            cancellationToken.ThrowIfCancellationRequested();
             Trained.Add(input);
             if (Trained.Count == DiesAt)
                 throw new DeadException();

@@ -218,6 +218,20 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_support_vector_machine_answers_with_probabilities()
+    {
+        var request = Request(Kinds()) with { Parameters = Parameters(LearningTask.Classification) with { Trainers = ["linear-svm"], Calibrate = Calibration.Temperature } };
+
+        var metrics = new TrainingRun(TimeProvider.System).Execute(request, new ProgressList(), CancellationToken.None)!;
+        var (model, signature) = Read();
+        var results = Predict(model, signature, Features());
+
+        Assert.True(metrics.Holdout["auc"] > 0.98, $"{metrics.Holdout["auc"]}");
+        Assert.Equal(((float[])results[1]).Chunk(2).Select(p => p[1] > p[0] ? "zwei 🐧" : "eins"), (string[])results[0]);
+        Assert.All(((float[])results[1]).Chunk(2), p => Assert.Equal(1, p.Sum(), 1e-5));
+    }
+
+    [Fact]
     public void Progress_rises_to_the_end_and_tells_the_trial_s_metrics()
     {
         var progress = new ProgressList();

@@ -69,6 +69,34 @@ public sealed class PipelineJobTests : IDisposable
         Assert.Contains("'absent'", _training.Result!.Error!.Detail, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("one-class", "kind", "{}", "The target has one class", "'kind' is 'left' in every row")]
+    [InlineData("two-kinds", "noise", "{}", "The target has too many classes", "different values in 40 rows")]
+    [InlineData("two-kinds", "kind", """{ "spaces": { "linear": { "l2": { "choices": [] } } } }""", "The sweep cannot be planned", "'sweep.spaces.linear.l2' must give at least one choice")]
+    [InlineData("two-kinds", "kind", """{ "maxTrials": 0 }""", "The sweep cannot be planned", "'sweep.maxTrials' must be from 1")]
+    public async Task What_nothing_can_be_learned_from_fails_with_its_reason(string table, string target, string sweep, string title, string reason)
+    {
+        await PrepareAsync(table == "one-class" ? Table(40).Replace("right", "left", StringComparison.Ordinal) : Table(40));
+
+        Assert.Equal(JobExitCode.Failed, await TrainAsync(target, sweep));
+
+        Assert.Equal(title, _training.Result!.Error!.Title);
+        Assert.Contains(reason, _training.Result.Error.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_trial_that_fails_leaves_its_reason_and_the_others_make_the_model()
+    {
+        await PrepareAsync(Table(60));
+
+        Assert.Equal(JobExitCode.Succeeded, await TrainAsync("kind", """{ "maxTrials": 2, "spaces": { "gradient-boosting": { "monotone": { "choices": [{ "colour": 1 }] } } } }""", "gradient-boosting", "linear"));
+
+        var failed = JsonSerializer.Deserialize<TrialResult>(await File.ReadAllTextAsync(_training["outputs/trials/0001.json"]), JsonDefaults.Options)!;
+        Assert.Equal(new ErrorDetail("A constraint cannot be kept", "'monotone' names 'colour', which is no numeric feature."), failed.Error);
+        Assert.Contains("\"trainer\": \"linear\"", await File.ReadAllTextAsync(_training["outputs/card.json"]), StringComparison.Ordinal);
+        Assert.Contains(Directory.GetFiles(_training["outputs/progress"]), file => File.ReadAllText(file).Contains("A constraint cannot be kept", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task An_empty_file_fails_its_preparation()
     {
@@ -96,13 +124,20 @@ public sealed class PipelineJobTests : IDisposable
         return _preparation.RunAsync();
     }
 
-    private Task<int> TrainAsync(string target)
+    private Task<int> TrainAsync(string target, string sweep = "{}", params string[] trainers)
     {
         Directory.CreateDirectory(_training["inputs"]);
         var inputs = new Dictionary<string, string> { ["data"] = "inputs/data.parquet", ["schema"] = "inputs/schema.json", ["profile"] = "inputs/profile.json", ["splits"] = "inputs/splits.parquet" };
         foreach (var path in inputs.Values)
             File.Copy(_preparation[path.Replace("inputs", "outputs", StringComparison.Ordinal)], _training[path]);
-        _training.Described(Job(JobKind.Train, inputs, new TrainParameters { Model = "m", Target = target, Task = LearningTask.Classification }));
+        _training.Described(Job(JobKind.Train, inputs, new TrainParameters
+        {
+            Model = "m",
+            Target = target,
+            Task = LearningTask.Classification,
+            Trainers = trainers.Length > 0 ? trainers : ["linear"],
+            Sweep = JsonSerializer.Deserialize<SweepPlan>(sweep, JsonDefaults.Options)!,
+        }));
         return _training.RunAsync();
     }
 

@@ -25,7 +25,7 @@ internal static class Calibrators
     public static ICalibrator Fit(Calibration kind, float[] probabilities, int[] truth, int classes) => kind switch
     {
         Calibration.Temperature => new Temperature(FitTemperature(probabilities, truth, classes)),
-        Calibration.Sigmoid => new Sigmoids([.. PerClass(classes, c => FitSigmoid(ClassificationMetrics.Column(probabilities, classes, c), Array.ConvertAll(truth, t => t == c)))]),
+        Calibration.Sigmoid => new Sigmoids([.. PerClass(classes, c => FitSigmoid(Array.ConvertAll(ClassificationMetrics.Column(probabilities, classes, c), LogOdds), Array.ConvertAll(truth, t => t == c)))]),
         Calibration.Isotonic => new Steps([.. PerClass(classes, c => IsotonicRegression.Fit(
             Array.ConvertAll(ClassificationMetrics.Column(probabilities, classes, c), p => (double)p), Array.ConvertAll(truth, t => t == c ? 1.0 : 0.0)))]),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "There is nothing to fit."),
@@ -70,11 +70,21 @@ internal static class Calibrators
         return factor;
     }
 
-    /// <summary>Platt's sigmoid over log-odds (1999), with the smoothed targets of Lin, Lin and Weng (2007) against overconfidence.</summary>
-    internal static (double Slope, double Offset) FitSigmoid(float[] probabilities, bool[] truth)
+    /// <summary>Platt's sigmoid over scores (1999), with the smoothed targets of Lin, Lin and Weng (2007) against overconfidence.</summary>
+    /// <param name="scores">Of any scale, such as log-odds.</param>
+    /// <param name="truth">What each row is.</param>
+    /// <param name="weights">How much each row counts; null where all count the same.</param>
+    internal static (double Slope, double Offset) FitSigmoid(double[] scores, bool[] truth, float[]? weights = null)
     {
-        var scores = Array.ConvertAll(probabilities, LogOdds);
-        double positives = truth.Count(t => t), negatives = truth.Length - positives;
+        double positives = 0, negatives = 0;
+        for (var row = 0; row < truth.Length; row++)
+        {
+            if (truth[row])
+                positives += weights?[row] ?? 1;
+            else
+                negatives += weights?[row] ?? 1;
+        }
+
         var (high, low) = ((positives + 1) / (positives + 2), 1 / (negatives + 2));
         var (slope, offset) = (1.0, 0.0);
         for (var step = 0; step < 100; step++)
@@ -83,7 +93,8 @@ internal static class Calibrators
             for (var row = 0; row < scores.Length; row++)
             {
                 var p = 1 / (1 + Math.Exp(-((slope * scores[row]) + offset)));
-                var (error, weight) = (p - (truth[row] ? high : low), p * (1 - p));
+                var own = weights?[row] ?? 1.0;
+                var (error, weight) = (own * (p - (truth[row] ? high : low)), own * p * (1 - p));
                 ga += error * scores[row];
                 gb += error;
                 haa += weight * scores[row] * scores[row];

@@ -7,27 +7,35 @@ internal static class Resampling
 {
     private const long Stream = 0x666F6C6473; // "folds"
 
-    /// <summary>Folds of some rows: each row is validated by at most once, and by exactly once where there are two folds or more.</summary>
+    /// <summary>Folds of some rows: each row is validated by at most once; by exactly once where there are two folds or more, and no order.</summary>
     /// <param name="groups">What each fold gets its share of: the class of each row.</param>
     /// <param name="stored">The parts that the data set was dealt into, which keep groups and times together; null where there are none.</param>
     /// <param name="count">How many; 1 for a single validation part of a fifth.</param>
     /// <param name="seed">The run's seed.</param>
+    /// <param name="inOrder">Whether later stored parts are later times: each fold then learns from what is before its validation part alone (forward chaining).</param>
     /// <returns>Positions among the rows, ascending; fewer folds than asked for where there are too few rows or stored parts.</returns>
-    public static IReadOnlyList<Fold> Folds(IReadOnlyList<int> groups, IReadOnlyList<int>? stored, int count, long seed)
+    public static IReadOnlyList<Fold> Folds(IReadOnlyList<int> groups, IReadOnlyList<int>? stored, int count, long seed, bool inOrder = false)
     {
-        var parts = stored is not null && stored.Distinct().Skip(1).Any() ? Dense(stored) : Deal(groups, count == 1 ? 5 : count, seed);
+        var isStored = stored is not null && stored.Distinct().Skip(1).Any();
+        var parts = isStored ? Dense(stored!) : Deal(groups, count == 1 ? 5 : count, seed);
         var distinct = parts.Max() + 1;
         if (count == 1)
-            return [FoldOf(parts, part => part == distinct - 1)];
+            return [FoldOf(parts, part => part < distinct - 1, part => part == distinct - 1)];
+        if (isStored && inOrder)
+        {
+            // The first block is only learned from.
+            var blocks = Math.Min(count + 1, distinct);
+            return [.. Enumerable.Range(1, blocks - 1).Select(block => FoldOf(parts, part => part * blocks / distinct < block, part => part * blocks / distinct == block))];
+        }
+
         var folds = Math.Min(count, distinct);
-        return [.. Enumerable.Range(0, folds).Select(fold => FoldOf(parts, part => part % folds == fold))];
+        return [.. Enumerable.Range(0, folds).Select(fold => FoldOf(parts, part => part % folds != fold, part => part % folds == fold))];
     }
 
-    private static Fold FoldOf(int[] parts, Func<int, bool> isValidation)
-    {
-        var sides = Enumerable.Range(0, parts.Length).ToLookup(row => isValidation(parts[row]));
-        return new([.. sides[false]], [.. sides[true]]);
-    }
+    private static Fold FoldOf(int[] parts, Func<int, bool> isTraining, Func<int, bool> isValidation) =>
+        new([.. Positions(parts, isTraining)], [.. Positions(parts, isValidation)]);
+
+    private static IEnumerable<int> Positions(int[] parts, Func<int, bool> isWanted) => Enumerable.Range(0, parts.Length).Where(row => isWanted(parts[row]));
 
     /// <summary>Numbers the parts that occur from 0 without gaps.</summary>
     private static int[] Dense(IReadOnlyList<int> parts)

@@ -21,6 +21,10 @@ public static class FeatureEncoders
         new TextEncoder { MostTerms = 300, ByTarget = true },
     ];
 
+    /// <summary>What linear models want: numbers on one scale, a number for each category and each term.</summary>
+    internal static IReadOnlyList<IFeatureEncoder> OfLinearModels { get; } =
+        [new DateEncoder(cyclic: true), new NumberEncoder(), new TargetEncoder(CategoryEncoder.MostCategories), new CategoryEncoder(), new TextEncoder()];
+
     /// <summary>Encodings that columns of a kind can have, by the pipeline's field that names one for all of them.</summary>
     public static IReadOnlyList<FeatureEncoding> Of(ColumnKind kind) => kind switch
     {

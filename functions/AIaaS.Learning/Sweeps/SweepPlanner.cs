@@ -152,7 +152,8 @@ public sealed class SweepPlanner
         return shares;
     }
 
-    private static void Require((string Field, string Demand)? error)
+    /// <exception cref="TrainingException">There is an error.</exception>
+    internal static void Require((string Field, string Demand)? error)
     {
         if (error is { } wrong)
             throw new TrainingException("The sweep cannot be planned", $"'{wrong.Field}' {wrong.Demand}");

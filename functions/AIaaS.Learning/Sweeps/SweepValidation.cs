@@ -124,7 +124,11 @@ public static class SweepValidation
     internal static IReadOnlyDictionary<string, HyperparameterRange> Merge(
         IReadOnlyDictionary<string, HyperparameterRange> own, IReadOnlyDictionary<string, HyperparameterRange>? asked)
     {
-        return asked is null ? own : own.ToDictionary(o => o.Key, o => asked.TryGetValue(o.Key, out var range) ? Merged(o.Value, range) : o.Value);
+        if (asked is null)
+            return own;
+        var merged = own.ToDictionary(o => o.Key, o => asked.TryGetValue(o.Key, out var range) ? Merged(o.Value, range) : o.Value);
+        // What the plan does not name, and leaves no value for which it would matter, is no part of the search.
+        return merged.Where(m => asked.ContainsKey(m.Key) || m.Value.When is not { } condition || condition.Values.Any(v => Holds(merged[condition.Name], v))).ToDictionary();
 
         static HyperparameterRange Merged(HyperparameterRange own, HyperparameterRange asked)
         {

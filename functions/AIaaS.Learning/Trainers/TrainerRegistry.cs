@@ -13,5 +13,6 @@ internal static class TrainerRegistry
         new NeuralNetworkTrainer(timeProvider),
         new RandomForestTrainer(timeProvider),
         new DecisionTreeTrainer(timeProvider),
+        new LinearSvmTrainer(timeProvider),
     ];
 }

@@ -34,7 +34,7 @@ internal sealed class ConvergenceLoop(TimeProvider timeProvider, CheckpointStore
     /// <param name="report">Is told percent and state now and then.</param>
     /// <param name="cancellationToken">Saves a checkpoint before it leaves.</param>
     /// <exception cref="TrainingException">The loss is not a number any more.</exception>
-    public ConvergenceResult Run(TrainingSession session, Action<double, StepResult>? report, CancellationToken cancellationToken)
+    public ConvergenceResult Run(ITrainingState session, Action<double, StepResult>? report, CancellationToken cancellationToken)
     {
         long step = 0, bestStep = 0;
         double best = double.PositiveInfinity, first = double.NaN;

@@ -161,14 +161,27 @@ internal sealed class SweepRun(
         [.. known.Where(other => other.Spec.Trainer == spec.Trainer && other.Curve.Count > 0).Select(other => other.Curve)],
         higherIsBetter: false);
 
-    private TrialSpec[] LoadWave() => File.Exists(WavePath) ? JsonSerializer.Deserialize<TrialSpec[]>(File.ReadAllBytes(WavePath), JsonDefaults.Options)! : [];
+    private TrialSpec[] LoadWave() => Read<TrialSpec[]>(WavePath) ?? [];
+
+    /// <returns>Null where there is no such file, or a damaged one: what it was for is then done anew.</returns>
+    private static T? Read<T>(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), JsonDefaults.Options) : default;
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
 
     /// <summary>When the sweep began, an attempt that was interrupted counting too.</summary>
     private DateTimeOffset Started()
     {
         var path = Path.Combine(request.CheckpointFolder, "sweep.json");
-        if (File.Exists(path))
-            return JsonSerializer.Deserialize<DateTimeOffset>(File.ReadAllBytes(path), JsonDefaults.Options);
+        if (Read<DateTimeOffset?>(path) is { } began)
+            return began;
         var now = timeProvider.GetUtcNow();
         AtomicFile.Write(path, now, JsonDefaults.Options);
         return now;

@@ -59,6 +59,8 @@ internal sealed record TrainingData
         var table = new FeatureTable(rows.Length, Columns(request, selection, rows, notes));
         var split = (request.Folds is { } folds ? HoldoutSplit.Stored(folds, rows) : null)
             ?? HoldoutSplit.Create(target.Groups, parameters.Holdout, parameters.Seed);
+        target.CheckTraining(split.Training);
+        CheckSlices(table, parameters);
         return new TrainingData
         {
             Table = table,
@@ -78,6 +80,17 @@ internal sealed record TrainingData
             return null;
         var mean = rows.Average(row => Weights[row]);
         return Array.ConvertAll(rows, row => (float)(Weights[row] / mean));
+    }
+
+    /// <summary>Before hours of training, not after them.</summary>
+    private static void CheckSlices(FeatureTable table, TrainParameters parameters)
+    {
+        if (parameters.Evaluate.Slices.FirstOrDefault(name => table.Columns.All(column => column.Name != name)) is { } absent)
+        {
+            throw new TrainingException(
+                "There is no such column",
+                $"'evaluate.slices' names '{absent}', which is no feature of the model. Its features are: {string.Join(", ", table.Columns.Select(column => column.Name))}.");
+        }
     }
 
     private static int[] KnownRows(TrainingRequest request, TrainingTarget target, List<string> notes)
@@ -124,7 +137,8 @@ internal sealed record TrainingData
             [.. training.Select(row => target.Groups[row])],
             request.Folds is { } stored ? [.. training.Select(row => stored[known[row]])] : null,
             asked,
-            request.Parameters.Seed).Select(fold => new Fold(Array.ConvertAll(fold.Training, at => training[at]), Array.ConvertAll(fold.Validation, at => training[at])))];
+            request.Parameters.Seed,
+            request.Parameters.FoldsInOrder).Select(fold => new Fold(Array.ConvertAll(fold.Training, at => training[at]), Array.ConvertAll(fold.Validation, at => training[at])))];
     }
 
     private static double[]? RowWeights(TrainingRequest request, TrainingTarget target, int[] known, int[] training)

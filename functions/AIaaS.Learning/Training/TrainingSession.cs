@@ -1,3 +1,5 @@
+using System.Text.Json;
+using AIaaS.Formats;
 using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Runtime;
 using Microsoft.ML.OnnxRuntime;
@@ -7,13 +9,21 @@ namespace AIaaS.Learning.Training;
 
 /// <param name="Loss">Before the step.</param>
 /// <param name="GradientNorm">Largest element of any gradient, before the step; NaN where the step does not measure it.</param>
-internal readonly record struct StepResult(float Loss, float GradientNorm);
+internal readonly record struct StepResult(float Loss, float GradientNorm)
+{
+    /// <summary>For progress.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Describe() => new Dictionary<string, JsonElement>
+    {
+        ["loss"] = JsonSerializer.SerializeToElement((double)Loss, JsonDefaults.Options),
+        ["gradient"] = JsonSerializer.SerializeToElement((double)GradientNorm, JsonDefaults.Options),
+    };
+}
 
 /// <summary>
 /// Runs a training step again and again. States alternate between two sets of preallocated tensors that stay on the device;
 /// nothing is copied but the data that changes.
 /// </summary>
-internal sealed class TrainingSession : IDisposable
+internal sealed class TrainingSession : ITrainingState, IDisposable
 {
     private readonly IReadOnlyList<StepState> _states;
     private readonly Dictionary<string, int> _stateIndices;

@@ -37,6 +37,9 @@ internal sealed class TrainingStep(string name)
     /// <summary>Whether each step tells the largest element of its gradients, which takes a pass over all of them.</summary>
     public bool MeasuresGradient { get; init; } = true;
 
+    /// <summary>What is left to go downhill, of which each step tells the largest element; the gradients where an optimizer says nothing else.</summary>
+    public IReadOnlyList<Value>? Slopes { get; set; }
+
     /// <summary>How far to go; a scalar that every step is given, so that no schedule is part of the graph.</summary>
     public Value LearningRate => _learningRate ??= Data(LearningRateInput, Shape.Scalar);
 
@@ -75,7 +78,7 @@ internal sealed class TrainingStep(string name)
             Graph.Output(NextName(state), state.Next ?? throw new InvalidOperationException($"No optimizer gave the next '{state.Name}'."));
         Graph.Output(LossOutput, loss);
         if (MeasuresGradient)
-            Graph.Output(GradientNormOutput, gradients.Select(g => g.Abs().ReduceMax()).Aggregate((a, b) => a.Max(b)));
+            Graph.Output(GradientNormOutput, (Slopes ?? gradients).Select(g => g.Abs().ReduceMax()).Aggregate((a, b) => a.Max(b)));
     }
 
     public static string NextName(StepState state) => "next_" + state.Name;

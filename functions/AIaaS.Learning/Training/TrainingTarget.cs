@@ -35,6 +35,10 @@ internal abstract class TrainingTarget
     /// <exception cref="TrainingException">Too few or too many different values.</exception>
     public abstract TrainingTarget Select(int[] rows);
 
+    /// <param name="training">The rows that are trained on.</param>
+    /// <exception cref="TrainingException">They are all the same, though others are not.</exception>
+    public abstract void CheckTraining(int[] training);
+
     public abstract TrainerTarget ForTrainer(int[] rows);
 
     /// <param name="rows">The holdout rows.</param>
@@ -81,6 +85,16 @@ internal abstract class TrainingTarget
                 : new ClassTrainingTarget(new ClassTargetColumn(_column.Name, _column.Kind, [.. rows.Select(row => _column.Values[row])]));
         }
 
+        public override void CheckTraining(int[] training)
+        {
+            if (training.All(row => _classes[row] == _classes[training[0]]))
+            {
+                throw new TrainingException(
+                    "The target has one class",
+                    $"'{_column.Name}' is '{Labels.Texts[_classes[training[0]]]}' in every row that is trained on; its other values are in the rows that are held out. Divide the rows otherwise.");
+            }
+        }
+
         public override TrainerTarget ForTrainer(int[] rows) => new ClassTarget([.. rows.Select(row => _classes[row])], Labels.Count);
 
         public override (IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<IReadOnlyList<long>>? Confusion) Judge(int[] rows, float[] output)
@@ -92,6 +106,9 @@ internal abstract class TrainingTarget
 
     private sealed class NumberTrainingTarget(NumberTargetColumn column) : TrainingTarget
     {
+        /// <summary>Models answer in single precision, which ends at 3.4e38: below it, so that a model may answer with somewhat more than it was taught.</summary>
+        private const double Largest = 1e37;
+
         public override int[] KnownRows => [.. Enumerable.Range(0, column.Rows).Where(row => double.IsFinite(column.Values[row]))];
 
         public override IReadOnlyList<int> Groups => new int[column.Rows];
@@ -99,9 +116,17 @@ internal abstract class TrainingTarget
         public override TrainingTarget Select(int[] rows)
         {
             var values = rows.Select(row => column.Values[row]).ToArray();
+            if (values.Any(value => Math.Abs(value) > Largest))
+                throw new TrainingException("The target is too large", $"'{column.Name}' has values beyond {Largest}, more than a model can answer with. Give it in a larger unit.");
             return values.Distinct().Skip(1).Any()
                 ? new NumberTrainingTarget(new NumberTargetColumn(column.Name, column.Kind, values))
                 : throw new TrainingException("The target is constant", $"'{column.Name}' has the same value in every row; there is nothing to learn.");
+        }
+
+        public override void CheckTraining(int[] training)
+        {
+            if (training.All(row => column.Values[row] == column.Values[training[0]]))
+                throw new TrainingException("The target is constant", $"'{column.Name}' has the same value in every row that is trained on. Divide the rows otherwise.");
         }
 
         public override TrainerTarget ForTrainer(int[] rows) => new NumberTarget(Numbers(rows));

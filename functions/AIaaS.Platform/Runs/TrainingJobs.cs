@@ -32,6 +32,7 @@ public sealed class TrainingJobs(IObjectStore store, PlatformOptions options, Ti
             Task = definition.Task!.Value,
             Trainers = definition.Trainers,
             Holdout = definition.Split.Holdout,
+            FoldsInOrder = definition.Split.Time is not null,
             Seed = definition.Split.Seed,
             Sweep = definition.Sweep,
             Weights = definition.Weights,

@@ -40,6 +40,27 @@ public sealed class ResamplingTests
         Assert.All(folds, fold => Assert.Empty(fold.Validation.Select(row => stored[row]).Intersect(fold.Training.Select(row => stored[row]))));
     }
 
+    [Theory]
+    [InlineData(5, "0|1 01|2 012|3 0123|4 01234|5")]
+    [InlineData(3, "01|2 012|34 01234|5")]
+    [InlineData(2, "01|23 0123|45")]
+    [InlineData(1, "01234|5")]
+    [InlineData(20, "0|1 01|2 012|3 0123|4 01234|5")]
+    public void Of_times_each_fold_learns_from_the_ones_before_it_alone(int count, string expected)
+    {
+        int[] stored = [.. Enumerable.Range(0, 60).Select(row => row * 7 % 6)];
+
+        var folds = Resampling.Folds(new int[60], stored, count, seed: 1, inOrder: true);
+
+        Assert.Equal(expected, string.Join(' ', folds.Select(fold => $"{Parts(fold.Training)}|{Parts(fold.Validation)}")));
+
+        string Parts(int[] rows) => string.Concat(rows.Select(row => stored[row]).Distinct().Order());
+    }
+
+    [Fact]
+    public void Rows_without_stored_parts_have_no_order_to_keep() =>
+        Assert.Equal(5, Resampling.Folds(Groups, null, 5, seed: 1, inOrder: true).Count);
+
     [Fact]
     public void A_seed_deals_the_same_rows_and_another_one_others()
     {

@@ -314,7 +314,7 @@ public sealed class SweepPlannerTests
         {
             Spaces = new Dictionary<string, Space>
             {
-                ["linear"] = new Dictionary<string, HyperparameterRange> { ["l2"] = new() { Minimum = 10, Maximum = 100 } },
+                ["linear"] = new Dictionary<string, HyperparameterRange> { ["l2"] = new() { Minimum = 10, Maximum = 100 }, ["penalty"] = HyperparameterRange.OneOf("l2") },
             },
         };
 

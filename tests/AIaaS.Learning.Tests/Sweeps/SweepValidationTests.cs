@@ -14,6 +14,8 @@ public sealed class SweepValidationTests
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 0, "maximum": 10 } } } }""")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "maximum": 10 } } } }""")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "default": 10 } } } }""")]
+    [InlineData("""{ "spaces": { "linear": { "penalty": { "choices": ["l2"] } } } }""")]
+    [InlineData("""{ "spaces": { "linear": { "penalty": { "choices": ["l1", "elastic-net"] }, "l1": { "maximum": 10 } } } }""")]
     public void A_sound_plan_passes(string plan) => Assert.Null(Check(plan));
 
     [Theory]
@@ -25,7 +27,7 @@ public sealed class SweepValidationTests
     [InlineData("""{ "folds": 21 }""", "sweep.folds", "from 1 to 20")]
     [InlineData("""{ "objective": "rmse" }""", "sweep.objective", "log-loss, accuracy, f1-macro, auc")]
     [InlineData("""{ "spaces": { "trees": {} } }""", "sweep.spaces.trees", "linear")]
-    [InlineData("""{ "spaces": { "linear": { "l1": { "minimum": 0, "maximum": 1 } } } }""", "sweep.spaces.linear.l1", "l2")]
+    [InlineData("""{ "spaces": { "linear": { "alpha": { "minimum": 0, "maximum": 1 } } } }""", "sweep.spaces.linear.alpha", "l2")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 2, "maximum": 1 } } } }""", "sweep.spaces.linear.l2", "minimum (2) above its maximum (1)")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 0, "maximum": 1, "scale": "log" } } } }""", "sweep.spaces.linear.l2", "above 0")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 1e4 } } } }""", "sweep.spaces.linear.l2", "minimum (10000) above its maximum (1000)")]
@@ -34,6 +36,7 @@ public sealed class SweepValidationTests
     [InlineData("""{ "spaces": { "linear": { "l2": { "choices": ["strong"] } } } }""", "sweep.spaces.linear.l2", "numbers")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 1, "maximum": 2, "default": 3 } } } }""", "sweep.spaces.linear.l2.default", "may be tried")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 0.5, "maximum": 2.5, "integer": true } } } }""", "sweep.spaces.linear.l2", "whole bounds")]
+    [InlineData("""{ "spaces": { "linear": { "penalty": { "choices": ["l2"] }, "l1": { "maximum": 1 } } } }""", "sweep.spaces.linear.l1.when", "values that 'penalty' can have")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 1, "maximum": 2, "when": { "name": "solver", "values": [1] } } } } }""", "sweep.spaces.linear.l2.when", "another hyperparameter")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 1, "maximum": 2, "when": { "name": "l2", "values": [1] } } } } }""", "sweep.spaces.linear.l2.when", "itself")]
     [InlineData("""{ "spaces": { "linear": { "l2": { "minimum": 1, "maximum": 2, "when": { "name": "l2", "values": [7] } } } } }""", "sweep.spaces.linear.l2.when", "values that 'l2' can have")]
@@ -78,6 +81,20 @@ public sealed class SweepValidationTests
     }
 
     [Fact]
+    public void What_cannot_matter_any_more_is_not_searched()
+    {
+        var own = new Dictionary<string, HyperparameterRange>
+        {
+            ["kind"] = HyperparameterRange.OneOf("a", "b"),
+            ["leaves"] = HyperparameterRange.Integers(2, 256, 31) with { When = new("kind", [JsonSerializer.SerializeToElement("a")]) },
+        };
+
+        var merged = SweepValidation.Merge(own, new Dictionary<string, HyperparameterRange> { ["kind"] = HyperparameterRange.OneOf("b") });
+
+        Assert.Equal(["kind"], merged.Keys);
+    }
+
+    [Fact]
     public void A_default_outside_the_plan_s_range_gives_way()
     {
         var own = new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(1e-3, 1e3, 1) };
@@ -97,6 +114,16 @@ public sealed class SweepValidationTests
         };
 
         Assert.Equal("space.a.when", SweepValidation.CheckSpace("space", space)?.Field);
+    }
+
+    [Theory]
+    [InlineData(LearningTask.Regression, null)]
+    [InlineData(LearningTask.Classification, "sweep.spaces.linear-svm.epsilon")]
+    public void A_hyperparameter_of_one_task_is_refused_for_another(LearningTask task, string? field)
+    {
+        var plan = JsonSerializer.Deserialize<SweepPlan>("""{ "spaces": { "linear-svm": { "epsilon": { "maximum": 0.2 } } } }""", JsonDefaults.Options)!;
+
+        Assert.Equal(field, SweepValidation.Check(plan, ["linear-svm"], task)?.Field);
     }
 
     [Fact]
