@@ -62,7 +62,7 @@ internal sealed class NeuralNetworkTrainer(TimeProvider timeProvider) : ITrainer
     }
 
     public IReadOnlyList<IFeatureEncoder> Encoders(Hyperparameters hyperparameters) =>
-        [new DateEncoder(cyclic: true), new NumberEncoder(), new TargetEncoder(OrdinalEncoder.MostCategories), new OrdinalEncoder(), new TextEncoder { MostTerms = 1_000 }];
+        [new DateEncoder(cyclic: true), new NumberEncoder(), new TargetEncoder(OrdinalEncoder.MostCategories), new OrdinalEncoder(), new TextEncoder { MostTerms = 300, ByTarget = true }];
 
     public TrainedModel Train(TrainerInput input, CancellationToken cancellationToken)
     {

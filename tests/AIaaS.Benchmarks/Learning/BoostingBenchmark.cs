@@ -49,7 +49,7 @@ internal sealed class BoostingBenchmark : IBenchmark
                 for (var turn = 0; turn < (rows > 100_000 ? 1 : Turns); turn++)
                 {
                     foreach (var (side, costs) in sides)
-                        costs.Add(side == "ours" ? await MeasureAsync(folder, cancellationToken) : await Python.RunAsync<Cost>("boosting", "boosting.py", [folder, side, $"{Trees}", $"{Leaves}"], cancellationToken));
+                        costs.Add(side == "ours" ? await OwnProcess.RunAsync<Cost>(Name, FolderVariable, folder, cancellationToken) : await Python.RunAsync<Cost>("boosting", "boosting.py", [folder, side, $"{Trees}", $"{Leaves}"], cancellationToken));
                 }
 
                 Console.WriteLine($"{rows:N0} rows of {Features} numbers");
@@ -106,20 +106,6 @@ internal sealed class BoostingBenchmark : IBenchmark
     private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     private static float[] Read(string folder, string name) => MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folder, name))).ToArray();
-
-    private static async Task<Cost> MeasureAsync(string folder, CancellationToken cancellationToken)
-    {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, Environment = { [FolderVariable] = folder } };
-        if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet")
-            start.ArgumentList.Add(typeof(BoostingBenchmark).Assembly.Location);
-        start.ArgumentList.Add("boosting");
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0
-            ? JsonSerializer.Deserialize<Cost>(output.Trim().Split('\n')[^1], JsonSerializerOptions.Web)!
-            : throw new InvalidOperationException($"Our side failed: {output}");
-    }
 
     /// <summary>Our side, in this child process: prints what it took.</summary>
     private static BenchmarkOutcome Work(string folder)
