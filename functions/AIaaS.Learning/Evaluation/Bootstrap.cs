@@ -18,7 +18,7 @@ internal static class Bootstrap
     /// <param name="judge">Gives the metrics of some rows, which may repeat.</param>
     public static IReadOnlyDictionary<string, MetricInterval> Intervals(int rows, long seed, Func<int[], IReadOnlyDictionary<string, double>> judge)
     {
-        var resamples = (int)Math.Clamp(Effort / Math.Max(1, rows), FewestResamples, MostResamples);
+        var resamples = ResamplesOf(rows);
         var values = new Dictionary<string, List<double>>(StringComparer.Ordinal);
         var generator = new CounterGenerator(seed, Stream);
         var drawn = new int[rows];
@@ -40,6 +40,9 @@ internal static class Bootstrap
             return new MetricInterval(At(metric.Value, 0.025), At(metric.Value, 0.975));
         });
     }
+
+    /// <summary>How often so many rows are resampled.</summary>
+    internal static int ResamplesOf(int rows) => (int)Math.Clamp(Effort / Math.Max(1, rows), FewestResamples, MostResamples);
 
     private static double At(List<double> sorted, double quantile)
     {

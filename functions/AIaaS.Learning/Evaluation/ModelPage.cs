@@ -31,7 +31,7 @@ internal sealed class ModelPage
         .plot .dot { fill: var(--fill); opacity: .55; }
         .plot text { fill: var(--muted); font-size: 11px; }
         .legend { list-style: none; margin: 6px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 13px; color: var(--muted); }
-        .legend .key { width: 10px; height: 10px; margin-right: 5px; }
+        .legend .key { display: inline-block; width: 10px; height: 10px; margin-right: 5px; }
         .legend .key rect { fill: var(--fill); } .legend .k1 rect { fill: var(--warn-fill); } .legend .k2 rect { fill: var(--bad-fill); } .legend .k3 rect { fill: var(--good); } .legend .k4 rect { fill: var(--muted); }
         .confusion td { text-align: right; font-variant-numeric: tabular-nums; padding: 6px 10px; }
         .confusion .s0 { background: none; } .confusion .s1 { background: color-mix(in srgb, var(--fill) 15%, transparent); } .confusion .s2 { background: color-mix(in srgb, var(--fill) 35%, transparent); } .confusion .s3 { background: color-mix(in srgb, var(--fill) 55%, transparent); } .confusion .s4 { background: color-mix(in srgb, var(--fill) 80%, transparent); }
@@ -79,8 +79,8 @@ internal sealed class ModelPage
         _page.Write($", {_card.Trained.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC</p>\n<dl class=\"tiles\">");
         foreach (var (name, value) in _metrics.Holdout.OrderBy(metric => metric.Key == _board.Objective ? 0 : 1).Take(4))
         {
-            var interval = _metrics.Intervals.TryGetValue(name, out var known) ? $"95%: {Words.Number(known.Low)} to {Words.Number(known.High)}" : "";
-            Tile(name, Words.Number(value), interval);
+            var interval = _metrics.Intervals.TryGetValue(name, out var known) ? $"95%: {Optional(known.Low)} to {Optional(known.High)}" : "";
+            Tile(name, Optional(value), interval);
         }
 
         Tile("trials", Words.Count(_board.Trials.Count), _board.Members.Count > 1 ? $"{_board.Members.Count} of them joined" : "the best of them is the model");
@@ -98,7 +98,7 @@ internal sealed class ModelPage
         {
             var interval = _metrics.Intervals.GetValueOrDefault(name);
             var better = Metrics.Find(name) is { } metric ? metric.HigherIsBetter ? "higher" : "lower" : "";
-            _page.Write($"<tr><th scope=\"row\">{name}</th><td class=\"n\">{Words.Number(value)}</td><td class=\"n\">{Optional(interval?.Low)}</td><td class=\"n\">{Optional(interval?.High)}</td><td class=\"muted\">{better}</td></tr>");
+            _page.Write($"<tr><th scope=\"row\">{name}</th><td class=\"n\">{Optional(value)}</td><td class=\"n\">{Optional(interval?.Low)}</td><td class=\"n\">{Optional(interval?.High)}</td><td class=\"muted\">{better}</td></tr>");
         }
 
         _page.Write($"</tbody></table></div></section>\n");

@@ -20,6 +20,11 @@ namespace AIaaS.Learning.Trainers;
 internal sealed class LinearSvmTrainer(TimeProvider timeProvider) : ITrainer
 {
     private const int Folds = 5;
+
+    /// <summary>A sigmoid of two numbers needs its scores less exactly than the model needs its weights.</summary>
+    private const double FoldTolerance = 1e-4;
+    private const int FoldSteps = 2_000;
+
     private const double LeastProbability = 1e-7;
 
     public string Name => "linear-svm";
@@ -30,7 +35,7 @@ internal sealed class LinearSvmTrainer(TimeProvider timeProvider) : ITrainer
 
     public IReadOnlyDictionary<string, HyperparameterRange> Space(LearningTask task, int rows)
     {
-        var space = new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(1e-2, 1e4, 1) };
+        var space = new Dictionary<string, HyperparameterRange> { ["l2"] = HyperparameterRange.LogUniform(0.1, 1e4, 1) };
         if (task == LearningTask.Regression)
             space["epsilon"] = HyperparameterRange.Uniform(0, 0.5, 0.1);
         return space;
@@ -45,47 +50,46 @@ internal sealed class LinearSvmTrainer(TimeProvider timeProvider) : ITrainer
         switch (input.Target)
         {
             case ClassTarget classes:
-                var (scores, notes) = Classify(input, classes, l2, cancellationToken);
-                return Describe(scores, notes, l2, null, features => Decide(scores, features));
+                var scores = Classify(input, classes, l2, cancellationToken);
+                return Describe(scores, l2, null, features => Decide(scores, features));
             case NumberTarget numbers:
                 var epsilon = LinearPenalty.Strength(given, "epsilon", 0.1);
                 var scale = TargetScale.Of(numbers, input.Weights);
-                var score = Fit(Name, input, LinearObjective.Tube(numbers, scale, epsilon), l2, 0, 100, cancellationToken);
-                return Describe(score, [score.Note], l2, epsilon, features => scale.Restore(score.Scores(features)));
+                var score = Fit(Name, Convergence, input, LinearObjective.Tube(numbers, scale, epsilon), l2, 0, 1, cancellationToken);
+                return Describe(score, l2, epsilon, features => scale.Restore(score.Scores(features)));
             default:
                 throw new ArgumentException($"The trainer {Name} cannot learn a {input.Target.GetType().Name}.", nameof(input));
         }
     }
 
     /// <summary>Scores whose sigmoids are probabilities.</summary>
-    private (LinearSolution Scores, IReadOnlyList<string?> Notes) Classify(TrainerInput input, ClassTarget target, double l2, CancellationToken cancellationToken)
+    private LinearSolution Classify(TrainerInput input, ClassTarget target, double l2, CancellationToken cancellationToken)
     {
         var folds = Resampling.Folds(target.Rows, null, Folds, input.Seed);
-        var share = 100.0 / (folds.Count + 1);
-        var whole = Fit(Name, input, LinearObjective.Margins(target), l2, 0, share, cancellationToken);
+        var parts = folds.Count + 1;
+        var rough = Convergence with { Tolerance = Math.Max(Convergence.Tolerance, FoldTolerance), MaximumSteps = Math.Min(Convergence.MaximumSteps, FoldSteps) };
+        var whole = Fit(Name, Convergence, input, LinearObjective.Margins(target), l2, 0, parts, cancellationToken);
         var held = new float[(long)input.Rows * whole.Width];
-        var notes = new List<string?> { whole.Note };
         foreach (var (number, fold) in folds.Index())
         {
             var part = input with { Features = Rows(input, fold.Training), Rows = fold.Training.Length, Weights = WeightsOf(input, fold.Training) };
             var own = new ClassTarget(Array.ConvertAll(fold.Training, row => target.Rows[row]), target.Count);
-            var fitted = Fit($"{Name}-{number + 1}", part, LinearObjective.Margins(own), l2, (number + 1) * share, share, cancellationToken);
+            var fitted = Fit($"{Name}-{number + 1}", rough, part, LinearObjective.Margins(own), l2, number + 1, parts, cancellationToken);
             var said = fitted.Scores(Rows(input, fold.Validation), fold.Validation.Length, input.Threads);
             foreach (var (at, row) in fold.Validation.Index())
                 said.AsSpan(at * whole.Width, whole.Width).CopyTo(held.AsSpan(row * whole.Width));
-            notes.Add(fitted.Note);
         }
 
-        return (whole.Adjust([.. Enumerable.Range(0, whole.Width).Select(score => Calibrators.FitSigmoid(
+        return whole.Adjust([.. Enumerable.Range(0, whole.Width).Select(score => Calibrators.FitSigmoid(
             Array.ConvertAll(ClassificationMetrics.Column(held, whole.Width, score), value => (double)value),
             Array.ConvertAll(target.Rows, row => row == (whole.Width == 1 ? 1 : score)),
-            input.Weights))]), notes);
+            input.Weights))]);
     }
 
     private LinearSolution Fit(
-        string name, TrainerInput input, LinearObjective objective, double l2, double from, double share, CancellationToken cancellationToken) =>
-        new LinearFit(timeProvider, name, Convergence).Run(
-            input, objective, new LinearPenalty(LinearPenalty.Ridge, 0, l2), (percent, at) => input.Report(from + (share * percent / 100), at.Describe()), cancellationToken);
+        string name, ConvergenceOptions until, TrainerInput input, LinearObjective objective, double l2, int part, int parts, CancellationToken cancellationToken) =>
+        new LinearFit(timeProvider, name, until).Run(
+            input, objective, new LinearPenalty(LinearPenalty.Ridge, 0, l2), (percent, at) => input.Report(((100 * part) + percent) / parts, at.Describe()), cancellationToken);
 
     private static Value Decide(LinearSolution scores, Value features)
     {
@@ -95,13 +99,13 @@ internal sealed class LinearSvmTrainer(TimeProvider timeProvider) : ITrainer
         return each / each.ReduceSum([1], keepDimensions: true);
     }
 
-    private static TrainedModel Describe(LinearSolution solution, IReadOnlyList<string?> notes, double l2, double? epsilon, Func<Value, Value> build)
+    private static TrainedModel Describe(LinearSolution solution, double l2, double? epsilon, Func<Value, Value> build)
     {
         var hyperparameters = new Dictionary<string, JsonElement> { ["l2"] = Json(l2) };
         if (epsilon is { } width)
             hyperparameters["epsilon"] = Json(width);
         hyperparameters["steps"] = Json(solution.Steps);
-        return new TrainedModel { Build = build, Hyperparameters = hyperparameters, Notes = [.. notes.OfType<string>().Take(1)] };
+        return new TrainedModel { Build = build, Hyperparameters = hyperparameters, Notes = solution.Note is { } note ? [note] : [] };
     }
 
     private static float[] Rows(TrainerInput input, int[] rows)

@@ -42,13 +42,13 @@ public sealed class SlicesTests
         Assert.Equal([("1", 20), ("0", 10), ("0.5", 10)], Sizes(Slices.Of(Numbers(40, row => row % 4 == 0 ? 0 : row % 4 == 1 ? 0.5f : 1))));
 
     [Fact]
-    public void Many_different_numbers_are_five_ranges_of_equally_many_rows()
+    public void Many_different_numbers_are_five_ranges_of_equally_many_rows_from_low_to_high()
     {
         var slices = Slices.Of(Numbers(100, row => (row * 37 % 100) / 2f));
 
         Assert.Equal(
             ["below 10", "from 10 to 20", "from 20 to 30", "from 30 to 40", "from 40"],
-            slices.Select(slice => slice.Value).Order(StringComparer.Ordinal));
+            slices.Select(slice => slice.Value));
         Assert.All(slices, slice => Assert.Equal(20, slice.Rows.Length));
         Assert.All(slices.Single(slice => slice.Value == "from 10 to 20").Rows, row => Assert.InRange((row * 37 % 100) / 2f, 10f, 19.5f));
     }
@@ -58,8 +58,8 @@ public sealed class SlicesTests
     {
         var slices = Slices.Of(Numbers(120, row => row % 6 == 0 ? float.NaN : row % 12 == 1 ? float.PositiveInfinity : row));
 
-        Assert.Equal(30, slices.Single(slice => slice.Value == "(missing)").Rows.Length);
         Assert.Equal(6, slices.Count);
+        Assert.Equal(("(missing)", 30), (slices[^1].Value, slices[^1].Rows.Length));
     }
 
     [Fact]

@@ -345,6 +345,20 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         foreach (var input in job.Inputs.Values) Assert.NotNull(await _world.Runs.Store.GetPropertiesAsync(input, default));
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("day", true)]
+    public async Task A_split_by_time_has_its_folds_in_order(string? time, bool inOrder)
+    {
+        await StartAsync(Rows(40));
+        await _stages.PrepareAsync(Penguins, default);
+        await _world.Runs.Runs.ChangeAsync(Penguins, run => run with { Definition = run.Definition! with { Split = new SplitPlan { Time = time } } }, default);
+
+        await _stages.SubmitTrainingAsync(new TrainingAttempt(Penguins, 1), default);
+
+        Assert.Equal(inOrder, _submitted[^1].Description.Parameters.Deserialize<TrainParameters>(JsonDefaults.Options)!.FoldsInOrder);
+    }
+
     [Fact]
     public async Task A_training_job_that_failed_is_told_in_its_words()
     {
