@@ -62,7 +62,7 @@ def tables():
     yield "diabetes", x.assign(progression=y), "progression", "regression, few rows"
     yield "investment", stats("grunfeld"), "invest", "regression, a category of eleven firms, 220 rows"
     students = stats("star98")
-    yield "schools", students.assign(share=students["NABOVE"] / (students["NABOVE"] + students["NBELOW"])).drop(columns=["NABOVE", "NBELOW"]), "share", "regression, correlated numbers"
+    yield "schools", students.assign(share=students["PR50M"] / students["MATHTOT"]).drop(columns=["PR50M", "MATHTOT"]), "share", "regression, correlated numbers"
 
 
 def ours(name, train, test, target, classes):
