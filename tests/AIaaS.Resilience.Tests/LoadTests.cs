@@ -21,7 +21,7 @@ public sealed class LoadTests(ITestOutputHelper output)
         using var homes = new Homes();
         await using var host = await homes.StartAsync(("AIaaS__MaxConcurrentPredictions", Most.ToString(CultureInfo.InvariantCulture)), ("AIaaS__Batching__MaxWaiting", "4"));
         using var admin = new ApiClient(host.Url, host.AdminKey);
-        await ImportAsync(admin, "slow", "slow", 1);
+        await ImportedModels.ImportAsync(admin, "slow", "slow", 1);
         var (statuses, accepted, unloaded) = (new ConcurrentDictionary<HttpStatusCode, int>(), new ConcurrentBag<double>(), new ConcurrentBag<double>());
         for (var i = 0; i < 20; i++)
         {
@@ -67,7 +67,7 @@ public sealed class LoadTests(ITestOutputHelper output)
         using var homes = new Homes();
         await using var host = await homes.StartAsync();
         using var admin = new ApiClient(host.Url, host.AdminKey);
-        await ImportAsync(admin, "ten", "ten-numbers", 2);
+        await ImportedModels.ImportAsync(admin, "ten", "ten-numbers", 2);
         var sustained = await CallAsync(admin, Callers, measured, perSecond: double.PositiveInfinity, new ConcurrentBag<double>());
         var (latencies, memory) = (new ConcurrentBag<double>(), new List<long>());
         using var process = Process.GetProcessById(host.Id);
@@ -76,7 +76,7 @@ public sealed class LoadTests(ITestOutputHelper output)
         var swaps = 0;
         while (!calling.IsCompleted)
         {
-            await PutEndpointAsync(admin, "ten", 1 + (++swaps % 2), HttpStatusCode.OK);
+            await ImportedModels.PutEndpointAsync(admin, "ten", 1 + (++swaps % 2), HttpStatusCode.OK);
             process.Refresh();
             memory.Add(process.WorkingSet64);
             await Task.WhenAny(calling, Task.Delay(lasting / 100));
@@ -139,22 +139,6 @@ public sealed class LoadTests(ITestOutputHelper output)
         Assert.Equal(Rows, values.Length);
         return values;
     }
-
-    private static async Task ImportAsync(ApiClient admin, string model, string file, int versions)
-    {
-        for (var version = 0; version < versions; version++)
-        {
-            using var content = new ByteArrayContent(await File.ReadAllBytesAsync(Path.Combine(AppContext.BaseDirectory, "models", file + ".onnx")));
-            content.Headers.ContentType = new("application/octet-stream");
-            using var imported = await admin.Http.PostAsync($"/api/v1/models/{model}/versions", content);
-            await ApiClient.ReadAsync(imported, HttpStatusCode.Created);
-        }
-
-        await PutEndpointAsync(admin, model, 1, HttpStatusCode.Created);
-    }
-
-    private static Task<JsonElement> PutEndpointAsync(ApiClient admin, string model, int version, HttpStatusCode expected) => admin.PutAsync(
-        $"/api/v1/endpoints/{model}", ApiClient.Text($$"""{"model":"{{model}}","traffic":[{"version":{{version}},"percent":100}]}""", "application/json"), expected);
 
     /// <summary>Of the samples of one fifth of the time.</summary>
     private static long Median(List<long> samples, int fifth)
