@@ -236,6 +236,50 @@ public sealed class BatchingTests
         Assert.Equal([2.5, 4.5], (await Task.WhenAll(waiting).WaitAsync(Patience)).Select(Value));
     }
 
+    [Theory]
+    [InlineData(BatchingMode.On)]
+    [InlineData(BatchingMode.Off)]
+    public async Task Under_overload_no_more_wait_than_allowed_and_each_request_is_answered_or_refused(BatchingMode mode)
+    {
+        // Three times as many callers as may run or wait at a time; each comes back until it was answered.
+        const int MaxWaiting = 3;
+        var answers = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 500 : 10;
+        await using var client = await PredictionClient.StartAsync(
+            TestModels.Slow, new() { Mode = mode, Lanes = 1, MaxWaiting = MaxWaiting, ShortRun = TimeSpan.Zero });
+        var model = client.Lease.Model;
+        var before = client.Lease.Runs.Requests;
+        var (refusals, mostWaiting) = (0, 0);
+
+        // Nothing runs until all have come, so that they are too many for certain.
+        Assert.True(model.Queue.TryEnter(1, out _));
+        var callers = Enumerable.Range(0, 3 * (MaxWaiting + 1)).Select(caller => Task.Run(async () =>
+        {
+            for (var answered = 0; answered < answers;)
+            {
+                try
+                {
+                    Assert.Equal(caller, Value(await client.PredictAsync($$"""{"rows":[{"x":{{caller}}}]}""")));
+                    answered++;
+                }
+                catch (PredictionOverloadException refusal)
+                {
+                    Assert.True(refusal.RetryAfter >= TimeSpan.FromSeconds(1));
+                    Interlocked.Increment(ref refusals);
+                    await Task.Delay(1);
+                }
+
+                InterlockedMax(ref mostWaiting, model.Queue.Waiting);
+            }
+        })).ToArray();
+        await WaitUntilAsync(() => Volatile.Read(ref refusals) >= callers.Length - MaxWaiting);
+        model.Queue.Exit(model);
+        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(MaxWaiting, mostWaiting);
+        Assert.Equal(3 * (MaxWaiting + 1) * answers, client.Lease.Runs.Requests - before);
+        Assert.Equal(0, model.Queue.Waiting);
+    }
+
     [Fact]
     public async Task A_request_that_cannot_be_answered_in_time_is_refused_at_once()
     {
@@ -310,6 +354,12 @@ public sealed class BatchingTests
         using var patience = new CancellationTokenSource(Patience);
         while (!condition())
             await Task.Delay(5, patience.Token);
+    }
+
+    private static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); value > seen; seen = Volatile.Read(ref most))
+            Interlocked.CompareExchange(ref most, value, seen);
     }
 
     private static string Row(int length) => $$"""{"rows":[{"length":{{length}},"mass":0}]}""";

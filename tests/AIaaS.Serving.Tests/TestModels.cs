@@ -60,6 +60,9 @@ internal static class TestModels
 
     public static TestModel Centered { get; } = new("centered", OneNumber());
 
+    /// <summary>Gives a row's number back after some milliseconds.</summary>
+    public static TestModel Slow { get; } = new("slow", OneNumber());
+
     public static TestModel TenNumbers { get; } = new("ten-numbers", Classifier(
         TensorType.String, new("answer", ColumnKind.Category, [Json("\"no\""), Json("\"yes\"")]), [.. Enumerable.Range(0, 10).Select(i => Feature($"x{i}"))]));
 

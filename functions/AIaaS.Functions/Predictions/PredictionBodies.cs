@@ -27,7 +27,7 @@ internal sealed record PredictionAnswerBody(
 internal sealed record ExplanationAnswerBody(string RequestId, ModelReference Model, IReadOnlyList<ExplanationBody> Explanations);
 
 /// <summary>How much each feature moves one row's prediction away from the mean; all together are the prediction. Of classes there is a number for each.</summary>
-/// <param name="Method">`exact`, `additive` or `sampled`.</param>
+/// <param name="Method">`trees`, `exact`, `additive` or `sampled`.</param>
 /// <param name="Permutations">How many orders of the features were tried; absent where it was all.</param>
 /// <param name="Output">What is explained: `probabilities`, `value` or `anomalyScore`.</param>
 /// <param name="Scale">Of classes: `probability` or `log-odds`.</param>

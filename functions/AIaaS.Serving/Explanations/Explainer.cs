@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using AIaaS.Formats;
+using AIaaS.Serving.Explanations.Trees;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
@@ -15,9 +16,6 @@ namespace AIaaS.Serving.Explanations;
 public static class Explainer
 {
     private const int MostRows = 20;
-
-    // Below this a 32-bit float softmax tells nothing any more.
-    private const double SmallestProbability = 1e-7;
 
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = PredictionPlan.Encoder };
 
@@ -56,9 +54,11 @@ public static class Explainer
             var others = ReadBackground(plan, background);
             var scale = output.Output.Role == OutputRole.Probabilities ? options.Scale : ExplanationScale.Probability;
             var mixed = new RowBuffer(plan.Features);
-            var explained = new Attribution[workspace.Rows.Rows];
+            var explained = await ByTreesAsync(lease, plan, output, scale, mixed, workspace.Rows, others, cancellationToken);
             for (var row = 0; row < explained.Length; row++)
             {
+                if (explained[row] is not null)
+                    continue;
                 var number = row;
                 var shapley = new ShapleyValues(
                     rows => EvaluateAsync(lease, plan, output, scale, mixed, (workspace.Rows, number), others, rows, cancellationToken),
@@ -68,7 +68,7 @@ public static class Explainer
                 explained[row] = await shapley.ExplainAsync(options.MaxEvaluations, options.Seed);
             }
 
-            Write(response, context, plan, output, scale, explained);
+            Write(response, context, plan, output, scale, explained!);
         }
         finally
         {
@@ -91,6 +91,26 @@ public static class Explainer
         return rows.Rows > 0 ? rows : throw new InvalidDataException("It has no rows.");
     }
 
+    /// <returns>For each row an explanation, or null where the model is not made of trees alone, or of too many for this row.</returns>
+    private static async ValueTask<Attribution?[]> ByTreesAsync(
+        ModelLease lease,
+        PredictionPlan plan,
+        OutputPlan output,
+        ExplanationScale scale,
+        RowBuffer mixed,
+        RowBuffer rows,
+        RowBuffer others,
+        CancellationToken cancellationToken)
+    {
+        if (rows.Rows == 0 || await lease.Model.FindTreesAsync(plan, output, cancellationToken) is not { } trees)
+            return new Attribution?[rows.Rows];
+        mixed.Clear();
+        mixed.Append(others);
+        mixed.Append(rows);
+        var given = await RunAsync(lease, plan, output, mixed, mixed.Rows, cancellationToken);
+        return trees.Explain(plan, mixed, others.Rows, given, scale, cancellationToken);
+    }
+
     private static async ValueTask<double[]> EvaluateAsync(
         ModelLease lease,
         PredictionPlan plan,
@@ -105,11 +125,20 @@ public static class Explainer
         mixed.Clear();
         foreach (var (background, isOurs) in rows)
             mixed.AddMixed(ours, (others, background), isOurs);
-        var results = new double[rows.Count * output.Width];
-        var step = plan.RunsSingleRows ? 1 : rows.Count;
-        for (var first = 0; first < rows.Count; first += step)
+        var results = await RunAsync(lease, plan, output, mixed, rows.Count, cancellationToken);
+        for (var row = 0; scale == ExplanationScale.LogOdds && row < rows.Count; row++)
+            ScoreLink.ToLogOdds(results.AsSpan(row * output.Width, output.Width));
+        return results;
+    }
+
+    private static async ValueTask<double[]> RunAsync(
+        ModelLease lease, PredictionPlan plan, OutputPlan output, RowBuffer rows, int count, CancellationToken cancellationToken)
+    {
+        var results = new double[count * output.Width];
+        var step = plan.RunsSingleRows ? 1 : count;
+        for (var first = 0; first < count; first += step)
         {
-            var values = mixed.CreateValues(first, step);
+            var values = rows.CreateValues(first, step);
             try
             {
                 using var given = await lease.RunAsync(
@@ -123,8 +152,6 @@ public static class Explainer
             }
         }
 
-        if (scale == ExplanationScale.LogOdds)
-            ToLogOdds(results, output.Width);
         return results;
     }
 
@@ -139,23 +166,6 @@ public static class Explainer
         var singles = value.GetTensorDataAsSpan<float>();
         for (var i = 0; i < results.Length; i++)
             results[i] = singles[i];
-    }
-
-    private static void ToLogOdds(double[] probabilities, int classes)
-    {
-        for (var start = 0; start < probabilities.Length; start += classes)
-        {
-            var row = probabilities.AsSpan(start, classes);
-            var sum = 0.0;
-            foreach (ref var p in row)
-            {
-                p = Math.Log(Math.Max(p, SmallestProbability));
-                sum += p;
-            }
-
-            foreach (ref var p in row)
-                p -= (sum - p) / Math.Max(1, classes - 1);
-        }
     }
 
     private static void Write(

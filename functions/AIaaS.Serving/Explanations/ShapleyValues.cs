@@ -13,13 +13,16 @@ public enum ExplanationMethod
 
     /// <summary>Averaged over random orders of the features.</summary>
     Sampled,
+
+    /// <summary>Read off the model's trees: what all coalitions give.</summary>
+    Trees,
 }
 
 /// <param name="Method">How they were found.</param>
 /// <param name="Base">Mean output over the background rows that were used, for each output.</param>
 /// <param name="Prediction">Output of the explained row; <see cref="Base"/> and all attributions together.</param>
 /// <param name="Attributions">By feature and output.</param>
-/// <param name="Permutations">Orders that were tried; 0 where all coalitions were.</param>
+/// <param name="Permutations">Orders that were tried; 0 where the order makes no difference.</param>
 internal sealed record Attribution(ExplanationMethod Method, double[] Base, double[] Prediction, double[,] Attributions, int Permutations);
 
 /// <summary>

@@ -63,11 +63,13 @@ internal static class AnswerWriter
         {
             var first = workspace.ClassRanges.Count;
             shape = Classification.Rank(tensor, value, shape, request.Classes, workspace);
-            (datatype, texts) = (Datatype.Bytes, new(null, first, workspace.ClassRanges.Count - first));
+            (datatype, texts) = (Datatype.Bytes, new(true, first, workspace.ClassRanges.Count - first));
         }
         else if (datatype == Datatype.Bytes)
         {
-            texts = new(value, 0, CountOf(shape));
+            texts = new(false, 0, CountOf(shape));
+            workspace.OutputTexts.Clear();
+            workspace.OutputTexts.Add(value, texts.Count);
         }
 
         writer.WriteString("name"u8, tensor.JsonName);
@@ -110,7 +112,7 @@ internal static class AnswerWriter
         return checked((int)count);
     }
 
-    /// <summary>Copies texts, each after its length: their sum has to be known before they are sent, and asking ONNX Runtime for each costs more than a copy.</summary>
+    /// <summary>Copies texts, each after its length.</summary>
     private static BinaryPart Collect(in Texts texts, InferenceWorkspace workspace)
     {
         var target = workspace.BinaryTexts;
@@ -223,13 +225,12 @@ internal static class AnswerWriter
             writer.WriteNumberValue(long.CreateTruncating(value));
     }
 
-    /// <param name="Value">The tensor; null where they stand for classes.</param>
+    /// <param name="AreClasses">Whether they stand for classes, or are the output's own.</param>
     /// <param name="First">The first among the workspace's classes.</param>
     /// <param name="Count">How many.</param>
-    private readonly record struct Texts(OrtValue? Value, int First, int Count)
+    private readonly record struct Texts(bool AreClasses, int First, int Count)
     {
-        public ReadOnlySpan<byte> Get(int index, InferenceWorkspace workspace) => Value is { } value
-            ? value.GetStringElementAsSpan(index)
-            : workspace.ClassTexts.Slice(workspace.ClassRanges[First + index]);
+        public ReadOnlySpan<byte> Get(int index, InferenceWorkspace workspace) =>
+            AreClasses ? workspace.ClassTexts.Slice(workspace.ClassRanges[First + index]) : workspace.OutputTexts[index];
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using Microsoft.ML.OnnxRuntime;
 
@@ -47,6 +48,9 @@ internal sealed class InferenceWorkspace : IDisposable
 
     /// <summary>Outputs that the request names; none for all.</summary>
     public List<OutputRequest> Requested { get; } = [];
+
+    /// <summary>The texts of one output at a time.</summary>
+    public TextTensor OutputTexts { get; } = new();
 
     /// <summary>Texts that are answered as binary data, each after its length.</summary>
     public PooledBuffer BinaryTexts { get; } = new();
@@ -151,6 +155,7 @@ internal sealed class InferenceWorkspace : IDisposable
         BinaryInputs.Clear();
         BinaryParts.Clear();
         BinaryTexts.Clear();
+        OutputTexts.Clear();
         if (_scratch.Length > MaxKeptScratch)
             _scratch = [];
         if (_joined.Length > MaxKeptScratch)

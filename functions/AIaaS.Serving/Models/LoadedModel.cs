@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AIaaS.Formats;
 using AIaaS.OnnxRuntime;
 using AIaaS.Serving.Batching;
+using AIaaS.Serving.Explanations.Trees;
 using AIaaS.Serving.Inference;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -25,10 +26,12 @@ internal sealed class LoadedModel : IDisposable
     private readonly WorkspacePool? _workspaces;
     private readonly SessionOptions _sessionOptions;
     private readonly ModelEnvironment _environment;
+    private readonly IModelSource _source;
 
     /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
     private readonly byte[]? _weights;
     private InferencePlan? _inference;
+    private TreeExplainer? _treeExplainer;
     private int _holders = 1;
 
     private LoadedModel(
@@ -39,6 +42,7 @@ internal sealed class LoadedModel : IDisposable
         SessionOptions sessionOptions,
         byte[] file,
         ModelOrigin origin,
+        IModelSource source,
         ModelEnvironment environment)
     {
         Reference = reference;
@@ -50,6 +54,8 @@ internal sealed class LoadedModel : IDisposable
         Breaker = new(environment.TimeProvider);
         Queue = new(environment.Batching, environment.Batching.Lanes ?? (IsSmall(file.Length) ? Environment.ProcessorCount : 1), environment.TimeProvider);
         _environment = environment;
+        _source = source;
+        MayHaveTrees = TreeExplainer.MayExplain(file);
         _sessionOptions = sessionOptions;
         _weights = origin == ModelOrigin.Optimized ? file : null;
         _workspaces = plan is null ? null : new(() => new(plan, session));
@@ -63,6 +69,9 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
     public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
+
+    /// <summary>Whether it is worth while to ask for <see cref="FindTreesAsync"/>.</summary>
+    public bool MayHaveTrees { get; private set; }
 
     public ModelOrigin Origin { get; }
 
@@ -88,7 +97,7 @@ internal sealed class LoadedModel : IDisposable
         {
             try
             {
-                return Create(reference, signature, optimized, ModelOrigin.Optimized, environment, cancellationToken);
+                return Create(reference, signature, optimized, ModelOrigin.Optimized, source, environment, cancellationToken);
             }
             catch (ModelLoadException)
             {
@@ -97,26 +106,28 @@ internal sealed class LoadedModel : IDisposable
             }
         }
 
-        var origin = ModelOrigin.Disk;
-        var file = environment.DiskCache?.TryReadModel(reference.Sha256);
-        if (file is null)
-        {
-            origin = ModelOrigin.Store;
-            await using var stream = await source.OpenFileAsync(reference, cancellationToken);
-            // The session is made of the very bytes that were checked; a file could change between a check and its use.
-            file = await ReadAsync(stream, reference, environment.MemoryBudgetBytes, cancellationToken);
-            var hash = Convert.ToHexStringLower(SHA256.HashData(file));
-            if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
-                throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
-            environment.DiskCache?.AddModel(reference.Sha256, file);
-        }
-
+        var (file, origin) = await ReadFileAsync(source, reference, environment, cancellationToken);
         ThrowIfTooLarge(reference, file.Length, environment.MemoryBudgetBytes);
-        return Create(reference, signature, file, origin, environment, cancellationToken);
+        return Create(reference, signature, file, origin, source, environment, cancellationToken);
+    }
+
+    private static async Task<(byte[] File, ModelOrigin Origin)> ReadFileAsync(
+        IModelSource source, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
+    {
+        if (environment.DiskCache?.TryReadModel(reference.Sha256) is { } cached)
+            return (cached, ModelOrigin.Disk);
+        await using var stream = await source.OpenFileAsync(reference, cancellationToken);
+        // The session is made of the very bytes that were checked; a file could change between a check and its use.
+        var file = await ReadAsync(stream, reference, environment.MemoryBudgetBytes, cancellationToken);
+        var hash = Convert.ToHexStringLower(SHA256.HashData(file));
+        if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
+            throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
+        environment.DiskCache?.AddModel(reference.Sha256, file);
+        return (file, ModelOrigin.Store);
     }
 
     private static LoadedModel Create(
-        ModelReference reference, ModelSignature signature, byte[] file, ModelOrigin origin, ModelEnvironment environment, CancellationToken cancellationToken)
+        ModelReference reference, ModelSignature signature, byte[] file, ModelOrigin origin, IModelSource source, ModelEnvironment environment, CancellationToken cancellationToken)
     {
         var usesExtensions = origin == ModelOrigin.Optimized ? OnnxFile.MayUseExtensions(file) : ReadOnnx(reference, file).UsesExtensions;
         OnnxRuntimeTelemetry.CreateEnvironment();
@@ -131,7 +142,7 @@ internal sealed class LoadedModel : IDisposable
                 environment.DiskCache!.AddOptimized(reference.Sha256, SettingsKey, unfinished);
             // A signature without features is of a model that takes tensors only.
             var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session, cancellationToken);
-            model = new(reference, signature, plan, session, sessionOptions, file, origin, environment);
+            model = new(reference, signature, plan, session, sessionOptions, file, origin, source, environment);
             model.WarmUp(cancellationToken);
             return model;
         }
@@ -248,6 +259,35 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
+    /// <summary>What explains the model by its trees; made of its file where somebody asks first, and kept.</summary>
+    /// <param name="plan">What the model takes and gives.</param>
+    /// <param name="output">What is to be explained, the same in each call.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Null where it has none that are read, or where its file cannot be had now.</returns>
+    public async ValueTask<TreeExplainer?> FindTreesAsync(PredictionPlan plan, OutputPlan output, CancellationToken cancellationToken)
+    {
+        if (!MayHaveTrees || _treeExplainer is not null)
+            return _treeExplainer;
+        TreeExplainer? found = null;
+        try
+        {
+            var (file, _) = await ReadFileAsync(_source, Reference, _environment, cancellationToken);
+            found = TreeExplainer.Create(file, plan, output, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The model itself runs, and there are other ways to explain it.
+            if (e is not (OnnxRuntimeException or InvalidDataException))
+                return null;
+        }
+
+        if (found is null)
+            MayHaveTrees = false;
+        else if (Interlocked.CompareExchange(ref _treeExplainer, found, null) is not null)
+            found.Dispose();
+        return _treeExplainer;
+    }
+
     /// <summary>Notes a run that went well.</summary>
     /// <param name="requests">Requests in it.</param>
     /// <param name="rows">Rows in it.</param>
@@ -281,6 +321,7 @@ internal sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         _workspaces?.Dispose();
+        _treeExplainer?.Dispose();
         Session.Dispose();
         _sessionOptions.Dispose();
     }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text.Json;
+using AIaaS.Serving.Models;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -31,6 +32,16 @@ internal abstract class OutputColumn(OutputPlan plan) : IDisposable
     public abstract OrtValue CreateValue(int first, int rows, int all);
 
     public abstract void Dispose();
+
+    /// <summary>Memory held beside the tensor, in bytes.</summary>
+    public virtual long HeldBytes => 0;
+
+    /// <summary>Called after each run, before anything is written.</summary>
+    /// <param name="first">The first row that ran; rows run in their order.</param>
+    /// <param name="rows">Their number.</param>
+    public virtual void Fetch(int first, int rows)
+    {
+    }
 
     /// <summary>Writes one element; numbers that are not finite as null, since JSON has none.</summary>
     public abstract void WriteElement(Utf8JsonWriter writer, int index);
@@ -103,49 +114,36 @@ internal sealed class BooleanOutput(OutputPlan plan) : PinnedOutput<bool>(plan)
 
 internal sealed class TextOutput(OutputPlan plan) : OutputColumn(plan)
 {
-    /// <summary>One for each run, with the index of its first element.</summary>
-    private readonly List<(int Start, OrtValue Value)> _values = [];
+    private readonly TextTensor _texts = new();
+    private OrtValue? _value;
 
     public override unsafe int ElementBytes => sizeof(nint) * 4;
 
+    public override long HeldBytes => _texts.HeldBytes;
+
     public override OrtValue CreateValue(int first, int rows, int all)
     {
-        if (first == 0)
-            Dispose();
-        var value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
-        _values.Add((first * Plan.Width, value));
-        return value;
+        _value?.Dispose();
+        return _value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, Plan.ShapeOf(rows));
     }
 
-    public override void Dispose()
+    public override void Dispose() => _value?.Dispose();
+
+    public override void Fetch(int first, int rows)
     {
-        _values.ForEach(static v => v.Value.Dispose());
-        _values.Clear();
+        if (first == 0)
+            _texts.Clear();
+        _texts.Add(_value!, rows * Plan.Width);
     }
 
-    public override void WriteElement(Utf8JsonWriter writer, int index) => writer.WriteStringValue(TextOf(index));
+    public override void WriteElement(Utf8JsonWriter writer, int index) => writer.WriteStringValue(_texts[index]);
 
     public override void WriteLabel(Utf8JsonWriter writer, int row, PredictionPlan plan)
     {
-        var text = TextOf(row);
+        var text = _texts[row];
         if (plan.FindClass(text) is >= 0 and var index)
             writer.WriteRawValue(plan.Classes[index].Json, skipInputValidation: true);
         else
             writer.WriteStringValue(text);
-    }
-
-    private ReadOnlySpan<byte> TextOf(int index)
-    {
-        var (low, high) = (0, _values.Count - 1);
-        while (low < high)
-        {
-            var middle = (low + high + 1) / 2;
-            if (_values[middle].Start <= index)
-                low = middle;
-            else
-                high = middle - 1;
-        }
-
-        return _values[low].Value.GetStringElementAsSpan(index - _values[low].Start);
     }
 }

@@ -43,7 +43,16 @@ internal sealed class PredictionWorkspace : IDisposable
     public RowBuffer Rows { get; }
 
     /// <summary>Memory held, in bytes.</summary>
-    public long Bytes => Rows.Bytes + ((long)_bound.All * _outputRowBytes);
+    public long Bytes
+    {
+        get
+        {
+            var bytes = Rows.Bytes + ((long)_bound.All * _outputRowBytes);
+            foreach (var output in _outputs)
+                bytes += output.HeldBytes;
+            return bytes;
+        }
+    }
 
     /// <summary>Whether the next request may have it.</summary>
     public bool IsReusable => !_isBroken && Bytes <= MaxKeptBytes;
@@ -101,6 +110,8 @@ internal sealed class PredictionWorkspace : IDisposable
             Bind(first, count);
             using (cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, _runOptions))
                 _session.RunWithBinding(_runOptions, _binding);
+            foreach (var output in _outputs)
+                output.Fetch(first, count);
         }
         catch (OnnxRuntimeException e)
         {

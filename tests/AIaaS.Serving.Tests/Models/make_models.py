@@ -149,3 +149,13 @@ save("centered", [
     h.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1),
     h.make_node("Sub", ["x", "mean"], ["value"]),
 ], [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])])
+
+# Gives every row its own number back, by way of 2048 times 2048 weights that the file has as one number: milliseconds a row.
+save("slow", [
+    h.make_node("ConstantOfShape", ["first_shape"], ["first"], value=h.make_tensor("one", T.FLOAT, [1], [1.0])),
+    h.make_node("ConstantOfShape", ["second_shape"], ["second"], value=h.make_tensor("share", T.FLOAT, [1], [1 / 2048])),
+    h.make_node("MatMul", ["x", "first"], ["hidden"]),
+    h.make_node("MatMul", ["hidden", "second"], ["output"]),
+    h.make_node("ReduceMean", ["output"], ["value"], axes=[1], keepdims=0),
+], [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows"])],
+    [constant("first_shape", [1, 2048], np.int64), constant("second_shape", [2048, 2048], np.int64)])
