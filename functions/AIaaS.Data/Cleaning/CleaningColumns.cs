@@ -53,6 +53,7 @@ internal static class CleaningColumns
     public static IReadOnlyDictionary<int, ColumnKind> Kinds(PreparationContext context, IEnumerable<int> columns)
     {
         const int PerColumn = 4;
+        string distinct = context.CountRows() <= Profiler.ExactRows ? "count(DISTINCT {0})" : "approx_count_distinct({0})::BIGINT";
         var kinds = new Dictionary<int, ColumnKind>();
         foreach (int[] batch in columns.Chunk(Batch))
         {
@@ -63,7 +64,7 @@ internal static class CleaningColumns
                 return (string[])
                 [
                     $"count({c})",
-                    $"approx_count_distinct({c})::BIGINT",
+                    string.Format(CultureInfo.InvariantCulture, distinct, c),
                     isText ? $"coalesce(avg(length({c})), 0)" : "0::DOUBLE",
                     isText ? $"coalesce(avg(length({c}) - length(replace({c}, ' ', '')) + 1), 0)" : "0::DOUBLE",
                 ];

@@ -9,7 +9,7 @@ namespace AIaaS.Data.Preparation;
 internal sealed class Profiler(DuckDbConnection connection, PreparedTable table, long rows)
 {
     /// <summary>Above this many rows distinct counts are approximate (HyperLogLog) and quantiles are those of a sample.</summary>
-    private const long ExactRows = 1_000_000;
+    public const long ExactRows = 1_000_000;
 
     /// <summary>Rows of that sample: a quantile's probability is off by 0.0007 at most, in two of three cases.</summary>
     private const long SampledRows = 500_000;
