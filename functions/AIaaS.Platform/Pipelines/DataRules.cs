@@ -1,4 +1,6 @@
 using System.Numerics;
+using AIaaS.Data;
+using AIaaS.Data.Expressions;
 using AIaaS.Formats;
 using AIaaS.Platform.Problems;
 
@@ -48,6 +50,7 @@ internal static class DataRules
             Expression(plan.Filter, "clean.filter");
         }
 
+        Expressions(plan);
         Columns(plan.Text.Columns, "clean.text.columns");
         Share(plan.Missing.Above, "clean.missing.above");
         Columns(plan.Missing.Columns, "clean.missing.columns");
@@ -140,6 +143,18 @@ internal static class DataRules
 
     private static void Expression(string? expression, string field)
         => Require(!string.IsNullOrWhiteSpace(expression) && expression.Length <= LongestExpression, field, $"must be an SQL expression of at most {LongestExpression} characters.");
+
+    private static void Expressions(CleaningPlan plan)
+    {
+        try
+        {
+            PlanExpressions.Check(plan);
+        }
+        catch (DatasetException refused)
+        {
+            throw new ProblemException(Problem.InvalidValue, refused.Message) { Field = refused.Field };
+        }
+    }
 
     private static void Columns(IReadOnlyList<string>? columns, string field, bool mayBeEmpty = false)
     {
