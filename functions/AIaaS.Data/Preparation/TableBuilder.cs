@@ -36,7 +36,9 @@ internal sealed class TableBuilder(DuckDbConnection connection, Quarantine quara
             connection.Execute(s == 0 ? $"CREATE TABLE data AS {select}" : $"INSERT INTO data {select}", cancellationToken);
             connection.Execute(sources[s].DropSql, cancellationToken);
         }
-        return new("data", columns);
+        HashSet<string> untrimmed = sources.Where(source => source.Kind != SourceKind.Delimited).SelectMany(source => source.Columns).Select(column => column.Name)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return new("data", [.. columns.Select(column => column with { IsTrimmed = !untrimmed.Contains(column.Name) })]);
 
         ColumnFacts Effective(int source, int column) => recoveries.TryGetValue((source, column), out Recovery? recovery)
             ? new(recovery.Type, recovery.Value(facts[source][column].Expression), IsJson: false, Infinite: 0)
