@@ -6,6 +6,9 @@ namespace AIaaS.Data;
 public sealed class DatasetException(string reason, string message) : Exception(message)
 {
     public string Reason { get; } = reason;
+
+    /// <summary>The field of the pipeline that is to be changed, such as <c>clean.filter</c>; null where it is not known to be one.</summary>
+    public string? Field { get; init; }
 }
 
 /// <summary>Why a data set cannot be used.</summary>

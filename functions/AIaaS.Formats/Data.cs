@@ -71,7 +71,7 @@ public sealed record ColumnProfile
 
     public required long Missing { get; init; }
 
-    /// <summary>Distinct present values; approximate (HyperLogLog) where <see cref="DistinctIsApproximate"/>.</summary>
+    /// <summary>Distinct present values; approximate where <see cref="DistinctIsApproximate"/>.</summary>
     public required long Distinct { get; init; }
 
     public bool DistinctIsApproximate { get; init; }

@@ -108,6 +108,39 @@ public sealed class DatasetTests(HostFixture host)
     }
 
     [Fact]
+    public async Task Rows_put_aside_are_corrected_and_dropped_again()
+    {
+        var name = await AddAsync("dropped", Table(rows: 60) + "60,even\n61,odd,\"t61\",too many\n");
+        await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text("target: kind\ntrainers: linear\nsplit: { folds: 2 }\n", "application/yaml"), HttpStatusCode.Created);
+        using var download = await GetAsync($"/api/v1/datasets/{name}/quarantine?format=csv&reason=too-many-fields", "*/*");
+        var corrected = (await download.Content.ReadAsStringAsync()).Replace(",too many", "", StringComparison.Ordinal);
+
+        var upload = await host.Admin.PostAsync($"/api/v1/datasets/{name}/uploads", new { file = "corrected.csv" }, HttpStatusCode.Created);
+        using var anyone = new HttpClient();
+        using var put = await anyone.PutAsync(upload.GetProperty("url").GetString(), ApiClient.Text(corrected, "text/csv"));
+        put.EnsureSuccessStatusCode();
+        await host.Admin.AwaitRunOfAsync(name);
+
+        var version = await host.Admin.GetAsync($"/api/v1/datasets/{name}/versions/2");
+        Assert.Equal((61, 2), (version.GetProperty("rows").GetInt64(), version.GetProperty("rowsQuarantined").GetInt64()));
+        Assert.Equal(["table.csv", "corrected.csv"], version.GetProperty("sources").EnumerateArray().Select(source => source.GetProperty("name").GetString()));
+        var last = (await host.Admin.GetAsync($"/api/v1/datasets/{name}/rows?filter={Uri.EscapeDataString("n = 61")}")).GetProperty("items");
+        Assert.Equal("""[{"n":61,"kind":"odd","text":"t61"}]""", JsonSerializer.Serialize(last));
+    }
+
+    [Theory]
+    [InlineData("filter: \"count(*) > 1\"", "clean.filter", "count")]
+    [InlineData("derive: { x: \"read_csv('/etc/passwd')\" }", "clean.derive.x", "read_csv")]
+    public async Task An_expression_that_no_data_can_be_cleaned_with_is_refused_when_its_pipeline_is_put(string clean, string field, string part)
+    {
+        using var answer = await host.Admin.Http.PutAsync($"/api/v1/pipelines/{HostFixture.NewName("unclean")}", ApiClient.Text($"clean: {{ {clean} }}\n", "application/yaml"));
+
+        var problem = await ApiClient.ReadAsync(answer, HttpStatusCode.BadRequest);
+        Assert.Equal(field, problem.GetProperty("field").GetString());
+        Assert.Contains(part, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_contract_is_learned_edited_and_kept_to()
     {
         var name = await AddAsync("promise", Table(rows: 60));

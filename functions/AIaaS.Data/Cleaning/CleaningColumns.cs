@@ -52,7 +52,8 @@ internal static class CleaningColumns
     /// <summary>Kinds of the columns, as the profile will see them.</summary>
     public static IReadOnlyDictionary<int, ColumnKind> Kinds(PreparationContext context, IEnumerable<int> columns)
     {
-        const int PerColumn = 4;
+        const int PerColumn = 5;
+        long rows = context.CountRows();
         var kinds = new Dictionary<int, ColumnKind>();
         foreach (int[] batch in columns.Chunk(Batch))
         {
@@ -63,7 +64,7 @@ internal static class CleaningColumns
                 return (string[])
                 [
                     $"count({c})",
-                    $"approx_count_distinct({c})::BIGINT",
+                    .. DistinctValues.Expressions(c, rows),
                     isText ? $"coalesce(avg(length({c})), 0)" : "0::DOUBLE",
                     isText ? $"coalesce(avg(length({c}) - length(replace({c}, ' ', '')) + 1), 0)" : "0::DOUBLE",
                 ];
@@ -74,12 +75,14 @@ internal static class CleaningColumns
             {
                 int at = j * PerColumn;
                 long count = result.Vector(at).Int64(0);
+                // Few different values, or none among those looked at, are more than one and no key.
+                long distinct = DistinctValues.Estimate(rows, count, result.Vector(at + 1).Int64(0), result.Vector(at + 2).Int64(0)) ?? Math.Min(count, 2);
                 kinds[batch[j]] = ColumnKinds.Infer(context.Table.Columns[batch[j]], new ColumnSummary
                 {
                     Count = count,
-                    Distinct = Math.Min(count, result.Vector(at + 1).Int64(0)),
-                    Lengths = new(0, result.Vector(at + 2).Values<double>()[0], 0),
-                    MeanWords = result.Vector(at + 3).Values<double>()[0],
+                    Distinct = distinct,
+                    Lengths = new(0, result.Vector(at + 3).Values<double>()[0], 0),
+                    MeanWords = result.Vector(at + 4).Values<double>()[0],
                 });
             }
         }

@@ -56,7 +56,7 @@ internal sealed class TableRewrite(PreparationContext context)
             (string expression, string type, bool isJson) = _changed.TryGetValue(i, out (string, string, bool) change) ? change : ("", table.Columns[i].Type, table.Columns[i].IsJson);
             // Plain columns stay plain, since expressions take long to plan.
             selected.Add(CleaningColumns.Invariant($"{(expression.Length == 0 ? $"c{i}" : $"({expression})::{type}")} AS c{columns.Count}"));
-            columns.Add(table.Columns[i] with { Type = type, IsJson = isJson });
+            columns.Add(table.Columns[i] with { Type = type, IsJson = isJson, IsTrimmed = expression.Length == 0 && table.Columns[i].IsTrimmed });
         }
         foreach ((PreparedColumn column, string expression) in _added)
         {

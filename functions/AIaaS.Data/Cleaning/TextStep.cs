@@ -28,7 +28,7 @@ internal sealed class TextStep : ICleaningStep
         long trimmed = 0;
         if (plan.Trim)
         {
-            IEnumerable<int> texts = named ?? [.. Enumerable.Range(0, columns.Count).Where(i => columns[i].Type == "VARCHAR" && !columns[i].IsJson)];
+            IEnumerable<int> texts = (named ?? [.. Enumerable.Range(0, columns.Count).Where(i => columns[i].Type == "VARCHAR" && !columns[i].IsJson)]).Where(i => !columns[i].IsTrimmed);
             foreach ((int column, long changed) in CleaningColumns.Measure(context, texts, c => $"count(*) FILTER ({c} <> {Trimmed(c)})"))
             {
                 if (changed == 0)

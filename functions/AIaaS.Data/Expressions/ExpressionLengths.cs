@@ -7,14 +7,17 @@ namespace AIaaS.Data.Expressions;
 /// Bounds how long the texts of an expression can become, from how long the columns' texts are: a few nested replacements otherwise
 /// make a text larger than any memory out of a word.
 /// </summary>
-internal sealed class ExpressionLengths(string field, IReadOnlyList<PreparedColumn> columns, IReadOnlyDictionary<int, long> longest)
+/// <param name="field">Where the expression stands, for messages.</param>
+/// <param name="columns">What names mean; null where that is not known yet, and only what is written out counts.</param>
+/// <param name="longest">The longest text of each text column, in characters.</param>
+internal sealed class ExpressionLengths(string field, IReadOnlyList<PreparedColumn>? columns, IReadOnlyDictionary<int, long> longest)
 {
     private const double Enough = 100_000;
 
     /// <summary>The longest text of a number, time or boolean.</summary>
     private const double Short = 400;
 
-    private readonly double _most = Math.Max(Enough, 4.0 * longest.Values.DefaultIfEmpty(0).Max());
+    private readonly double _most = Math.Max(Enough, 4.0 * (columns is null ? JsonLine.Longest : longest.Values.DefaultIfEmpty(0).Max()));
 
     public void Check(JsonElement node) => Bound(node);
 
@@ -22,6 +25,8 @@ internal sealed class ExpressionLengths(string field, IReadOnlyList<PreparedColu
     {
         switch (node.GetProperty("class").GetString())
         {
+            case "COLUMN_REF" when columns is null:
+                return 0;
             case "COLUMN_REF":
                 int column = ExpressionWriter.ColumnOf(node, columns)!.Value;
                 return longest.TryGetValue(column, out long most) ? most : Short;

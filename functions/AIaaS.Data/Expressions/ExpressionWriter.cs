@@ -8,7 +8,9 @@ using AIaaS.Data.Preparation;
 namespace AIaaS.Data.Expressions;
 
 /// <summary>Writes SQL from the tree of an expression; what it does not know it refuses.</summary>
-internal sealed class ExpressionWriter(string field, IReadOnlyList<PreparedColumn> columns)
+/// <param name="field">Where the expression stands, for messages.</param>
+/// <param name="columns">What names mean; null where that is not known yet, and any name is taken.</param>
+internal sealed class ExpressionWriter(string field, IReadOnlyList<PreparedColumn>? columns)
 {
     private const int MostNodes = 300;
     private const int Deepest = 40;
@@ -106,6 +108,8 @@ internal sealed class ExpressionWriter(string field, IReadOnlyList<PreparedColum
         string written = string.Join('.', names.EnumerateArray().Select(name => name.GetString()));
         if (names.GetArrayLength() != 1)
             throw Refused($"{written} is not allowed: columns have plain names. Put a name with a point into double quotes");
+        if (columns is null)
+            return Sql.Identifier(written);
         if (ColumnOf(node, columns) is not { } at)
         {
             throw Refused(AllowedFunctions.WhyNot(written.ToLowerInvariant()) is { } why

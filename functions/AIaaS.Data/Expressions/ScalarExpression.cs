@@ -15,9 +15,9 @@ internal sealed class ScalarExpression
 
     private readonly JsonElement _tree;
     private readonly string _field;
-    private readonly IReadOnlyList<PreparedColumn> _columns;
+    private readonly IReadOnlyList<PreparedColumn>? _columns;
 
-    private ScalarExpression(string field, JsonElement tree, IReadOnlyList<PreparedColumn> columns)
+    private ScalarExpression(string field, JsonElement tree, IReadOnlyList<PreparedColumn>? columns)
     {
         _field = field;
         _tree = tree;
@@ -36,10 +36,10 @@ internal sealed class ScalarExpression
     /// <param name="connection">The engine, which parses.</param>
     /// <param name="field">Where the expression stands, for messages: for instance <c>clean.filter</c>.</param>
     /// <param name="text">The expression.</param>
-    /// <param name="columns">What names in it mean.</param>
+    /// <param name="columns">What names in it mean; null to check it before that is known, and never run it.</param>
     /// <param name="cancellationToken">Stops the parsing.</param>
     /// <exception cref="DatasetException">It is no expression, or not an allowed one; the message names the offending part.</exception>
-    public static ScalarExpression Parse(DuckDbConnection connection, string field, string text, IReadOnlyList<PreparedColumn> columns, CancellationToken cancellationToken)
+    public static ScalarExpression Parse(DuckDbConnection connection, string field, string text, IReadOnlyList<PreparedColumn>? columns, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(text))
             throw Refused(field, "the expression is empty. Write one, or leave the field out");
@@ -71,7 +71,7 @@ internal sealed class ScalarExpression
     /// <param name="longest">The longest text, in characters, of each text column it looks at.</param>
     public void CheckLengths(IReadOnlyDictionary<int, long> longest) => new ExpressionLengths(_field, _columns, longest).Check(_tree);
 
-    internal static DatasetException Refused(string field, string why) => new(DatasetReasons.BadExpression, $"{field}: {why}.");
+    internal static DatasetException Refused(string field, string why) => new(DatasetReasons.BadExpression, $"{field}: {why}.") { Field = field };
 
     private static JsonDocument ParseTree(string field, string json)
     {

@@ -20,7 +20,7 @@ internal static class ColumnKinds
             return ColumnKind.Image;
         if (summary.Distinct <= 1)
             return ColumnKind.Constant;
-        // Approximate counts of distinct values err by a few percent.
+        // Approximate counts of distinct values err by a few percent; that of a key does not.
         bool distinct = summary.Count >= FewestForIdentifier && summary.Distinct >= 0.98 * summary.Count;
         return column.Type switch
         {

@@ -11,6 +11,8 @@ internal sealed record ColumnSummary
 
     public required long Distinct { get; init; }
 
+    public bool DistinctIsApproximate { get; init; }
+
     public JsonElement? Min { get; init; }
 
     public JsonElement? Max { get; init; }

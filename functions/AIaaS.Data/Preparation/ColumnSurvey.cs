@@ -78,7 +78,7 @@ internal sealed class ColumnSurvey(string firstCell)
             }
             else if (_numbers > 0 && !char.IsAsciiLetter((char)trimmed[0]) && trimmed.Length <= LongestNumber)
             {
-                _forPeople += TypeRecovery.IsWrittenForPeople(Encoding.UTF8.GetString(trimmed)) ? 1 : 0;
+                _forPeople += WrittenNumbers.IsOne(Encoding.UTF8.GetString(trimmed)) ? 1 : 0;
             }
         }
     }

@@ -153,7 +153,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             progress?.Report(new(10 + 40.0 * (i + 1) / inspected.Length, "read"));
         }
 
-        var builder = new TableBuilder(connection, findings);
+        var builder = new TableBuilder(connection, quarantine, findings) { RecoversTypes = parameters.Clean.RecoverTypes };
         var context = new PreparationContext
         {
             Connection = connection,
@@ -167,20 +167,18 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
             Table = builder.Build(raw, cancellationToken),
         };
         context.Findings.AddRange(findings);
-        long rowsRead = context.CountRows();
-        if (rowsRead == 0)
+        long rowsKept = context.CountRows();
+        if (rowsKept == 0)
         {
             throw new DatasetException(DatasetReasons.NoRows, quarantine.Count == 0
                 ? "The data has a header but no rows. Send at least one row."
                 : $"None of the {quarantine.Count} rows could be used; the most frequent reason is {quarantine.Reasons[0].Value}. Correct the file and send it again.");
         }
-        long allRows = rowsRead + quarantine.Count;
-        context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {quarantine.Count} rows that could not be read; see {QuarantinedRow.FileName}."));
-        if (parameters.Clean.RecoverTypes)
-        {
-            new TypeRecovery(context).Recover(UntypedColumns(context.Table, raw));
-            rowsRead = context.CountRows();
-        }
+        long allRows = rowsKept + quarantine.Count;
+        long rowsRead = rowsKept + builder.Recovered.Sum(step => step.Rejected);
+        context.Steps.Add(new("quarantine", allRows, rowsRead, $"Put aside {allRows - rowsRead} rows that could not be read; see {QuarantinedRow.FileName}."));
+        foreach ((string step, string detail, long rejected) in builder.Recovered)
+            context.Steps.Add(new(step, rowsRead, rowsRead -= rejected, detail));
 
         progress?.Report(new(55, "clean"));
         PreparationTarget.SettleBeforeCleaning(context);
@@ -238,14 +236,6 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
-    }
-
-    /// <summary>Text columns that come from delimited files alone, which have no types of their own.</summary>
-    private static int[] UntypedColumns(PreparedTable table, IReadOnlyList<RawTable> sources)
-    {
-        var typed = sources.Where(source => source.Kind != SourceKind.Delimited).SelectMany(source => source.Columns).Select(column => column.Name)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return [.. Enumerable.Range(0, table.Columns.Count).Where(i => table.Columns[i] is { Type: "VARCHAR", IsJson: false } && !typed.Contains(table.Columns[i].Name))];
     }
 
     private static bool IsOutOfSpace(string message) =>

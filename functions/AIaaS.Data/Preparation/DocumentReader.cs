@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using AIaaS.Data.DuckDb;
 
 namespace AIaaS.Data.Preparation;
@@ -9,8 +7,6 @@ namespace AIaaS.Data.Preparation;
 /// <summary>Reads JSON, JSON Lines and Parquet, which bring their own types.</summary>
 internal sealed class DocumentReader(DuckDbConnection connection, Quarantine quarantine, string workFolder, List<string> findings)
 {
-    private const int LongestObject = 16 * 1024 * 1024;
-
     public RawTable Read(InspectedSource source, string table, CancellationToken cancellationToken)
     {
         string path = source.Path;
@@ -25,8 +21,8 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         string reader = source.Kind switch
         {
             SourceKind.Parquet => $"read_parquet({Sql.Literal(path)}, hive_partitioning=false)",
-            SourceKind.JsonLines => $"read_json({Sql.Literal(path)}, format='newline_delimited', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={LongestObject})",
-            _ => $"read_json({Sql.Literal(path)}, format='auto', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={LongestObject})",
+            SourceKind.JsonLines => $"read_json({Sql.Literal(path)}, format='newline_delimited', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={JsonLine.Longest})",
+            _ => $"read_json({Sql.Literal(path)}, format='auto', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={JsonLine.Longest})",
         };
         var names = new List<string>();
         var types = new List<string>();
@@ -36,8 +32,7 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         }
         catch (DuckDbException exception)
         {
-            throw new DatasetException(DatasetReasons.Malformed,
-                $"{source.Name} cannot be read as {(source.Kind == SourceKind.Parquet ? "Parquet" : "JSON (an array of objects, or one object per line)")}: {FirstLine(exception.Message, path)}");
+            throw Unreadable(source, path, exception.Message);
         }
         using (DuckDbResult description = connection.Query($"SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{table}_named' ORDER BY column_index", cancellationToken))
         {
@@ -50,6 +45,8 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
                 }
             }
         }
+        if (source.Kind == SourceKind.Json && types.Exists(IsNested) && connection.QueryInt64($"SELECT count(*) FROM {table}_named", cancellationToken) == 1)
+            findings.Add($"{source.Name} is one object and so one row. If its rows are in a list inside of it, send that list.");
         string columns = string.Join(", ", names.Select((name, i) => Invariant($"{Sql.Identifier(name)} AS c{i}")));
         connection.Execute($"CREATE VIEW {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
         return new(table, source.Kind, [.. HeaderRow.Names(names, names.Count, findings).Select((name, i) => new RawColumn(name, types[i]))], origin) { RowNumber = "ord", DropSql = $"DROP TABLE {table}_named CASCADE" };
@@ -61,7 +58,7 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         using var lines = new PairWriter(linesPath);
         using var reader = new StreamReader(source.Path, Encoding.UTF8);
         using var writer = new StreamWriter(target, append: false, new UTF8Encoding(false));
-        long line = 0, kept = 0, lastKept = -1;
+        long line = 0, kept = 0, lastKept = -1, repaired = 0;
         while (reader.ReadLine() is { } text)
         {
             line++;
@@ -69,7 +66,13 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
                 cancellationToken.ThrowIfCancellationRequested();
             if (string.IsNullOrWhiteSpace(text))
                 continue;
-            if (text.Length < LongestObject && IsObject(text))
+            string? reason = JsonLine.Complaint(text);
+            if (reason is not null && JsonLine.WithoutNonNumbers(text) is { } other && JsonLine.Complaint(other) is null)
+            {
+                (text, reason) = (other, null);
+                repaired++;
+            }
+            if (reason is null)
             {
                 writer.Write(text);
                 writer.Write('\n');
@@ -80,40 +83,33 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
             }
             else
             {
-                quarantine.Add(new QuarantinedRow
-                {
-                    File = source.Name,
-                    Line = line,
-                    Reason = text.Length < LongestObject ? "malformed-json" : "line-too-long",
-                    Raw = text.Length < LongestObject ? text : null,
-                });
+                quarantine.Add(new QuarantinedRow { File = source.Name, Line = line, Reason = reason, Raw = text.Length < JsonLine.Longest ? text : null });
             }
         }
         if (kept == 0)
             throw new DatasetException(DatasetReasons.Malformed, $"{source.Name} has no line that is a JSON object. Send one object per line, for instance {{\"name\":\"value\"}}.");
+        if (repaired > 0)
+            findings.Add(Invariant($"{source.Name}: NaN and Infinity, which JSON does not have, are taken as missing; they are in {repaired} of {kept} lines."));
     }
 
-    private static bool IsObject(string text)
+    private static bool IsNested(string type) => type is "JSON" || type.EndsWith("[]", StringComparison.Ordinal) || type.StartsWith("STRUCT", StringComparison.Ordinal) || type.StartsWith("MAP", StringComparison.Ordinal);
+
+    private static DatasetException Unreadable(InspectedSource source, string path, string message)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
-        try
-        {
-            int length = Encoding.UTF8.GetBytes(text, buffer);
-            var reader = new Utf8JsonReader(buffer.AsSpan(0, length));
-            return reader.Read() && reader.TokenType == JsonTokenType.StartObject && reader.TrySkip() && !reader.Read();
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        if (source.Kind == SourceKind.Parquet)
+            return new(DatasetReasons.Malformed, $"{source.Name} cannot be read as Parquet: {FirstLine(message, path)}");
+        return new(DatasetReasons.Malformed, message.Contains("expected records", StringComparison.Ordinal)
+            ? $"{source.Name} holds no objects with values, which rows are made of. Send an array of objects such as [{{\"name\":\"value\"}}], or one object per line."
+            : $"{source.Name} cannot be read as JSON (an array of objects, or one object per line): {FirstLine(message, path)}");
     }
 
-    private static string FirstLine(string message, string path) =>
-        message.Split('\n')[0].Replace(path, "the file", StringComparison.Ordinal).Trim();
+    /// <summary>What the engine says without its kind of error and without the path.</summary>
+    private static string FirstLine(string message, string path)
+    {
+        string line = message.Split('\n')[0].Replace(path, "the file", StringComparison.Ordinal).Trim();
+        int kind = line.IndexOf(" Error: ", StringComparison.Ordinal);
+        return kind < 0 ? line : line[(kind + " Error: ".Length)..];
+    }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -14,6 +14,9 @@ internal sealed record PreparedTable(string Table, IReadOnlyList<PreparedColumn>
 /// <param name="IsJson">Nested values, kept as JSON text.</param>
 internal sealed record PreparedColumn(string Name, string Type, bool IsJson)
 {
+    /// <summary>Whether its texts are known to have no blanks around them.</summary>
+    public bool IsTrimmed { get; init; }
+
     public bool IsNumeric => Type is "DOUBLE" or "BIGINT";
 
     /// <summary>Image files as bytes, the one thing that is not compared or counted.</summary>

@@ -8,8 +8,8 @@ namespace AIaaS.Data.Preparation;
 /// <summary>Describes the columns of a prepared table.</summary>
 internal sealed class Profiler(DuckDbConnection connection, PreparedTable table, long rows)
 {
-    /// <summary>Above this many rows distinct counts are approximate (HyperLogLog) and quantiles are those of a sample.</summary>
-    private const long ExactRows = 1_000_000;
+    /// <summary>Above this many rows quantiles are those of a sample.</summary>
+    private const long ExactRows = DistinctValues.ExactRows;
 
     /// <summary>Rows of that sample: a quantile's probability is off by 0.0007 at most, in two of three cases.</summary>
     private const long SampledRows = 500_000;
@@ -19,9 +19,6 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
 
     /// <summary>Further from 1970 than a calendar of four digits goes, either way.</summary>
     private const long MostDays = 4_000_000;
-
-    /// <summary>Up to this many rows one ordered map per column is cheaper than a hash table per column.</summary>
-    private const long SmallRows = 10_000;
 
     private const int Batch = 200;
     private const int Bins = 20;
@@ -59,7 +56,7 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
                 Count = rows,
                 Missing = rows - summary.Count,
                 Distinct = summary.Distinct,
-                DistinctIsApproximate = rows > ExactRows || table.Columns[i].IsImage,
+                DistinctIsApproximate = summary.DistinctIsApproximate,
                 Min = summary.Min,
                 Max = summary.Max,
                 Mean = summary.Mean,
@@ -104,6 +101,9 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
             all.Read();
             ReadFacts(all, batch, columns);
         }
+        int[] few = [.. batch.Where(i => !columns[i].DistinctIsApproximate)];
+        foreach ((int i, long distinct) in DistinctValues.Count(connection, table.Table, few, cancellationToken))
+            columns[i] = columns[i] with { Distinct = distinct };
         // A sample would hardly meet the values of a column that is missing nearly everywhere, and there all of them are few.
         string threshold = ((UInt128)ulong.MaxValue * SampledRows / (ulong)rows).ToString(CultureInfo.InvariantCulture);
         foreach (IGrouping<bool, int> group in batch.GroupBy(i => columns[i].Count > SampledRows))
@@ -122,14 +122,10 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
         string c = Invariant($"c{i}");
         PreparedColumn column = table.Columns[i];
         bool isText = column.Type == "VARCHAR";
-        string distinct = column.IsImage ? $"approx_count_distinct({c})"
-            : rows <= SmallRows ? $"coalesce(cardinality(histogram({c})), 0)"
-            : rows <= ExactRows && !light ? $"count(DISTINCT {c})"
-            : $"approx_count_distinct({c})";
         return
         [
             $"count({c})",
-            $"({distinct})::BIGINT",
+            .. column.IsImage ? [$"approx_count_distinct({c})::BIGINT", "0::BIGINT"] : DistinctValues.Expressions(c, rows),
             light || column.IsImage ? "NULL" : isText ? $"left(min({c}), {LongestValue})" : $"min({c})",
             light || column.IsImage ? "NULL" : isText ? $"left(max({c}), {LongestValue})" : $"max({c})",
             IsOrdered(column) && !light ? column.AsDouble($"min({c})") : "NULL::DOUBLE",
@@ -153,19 +149,23 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
 
     private void ReadFacts(DuckDbResult result, int[] batch, ColumnSummary[] columns)
     {
-        const int PerColumn = 8;
+        const int PerColumn = 9;
         for (int j = 0; j < batch.Length; j++)
         {
             int at = j * PerColumn;
-            string type = table.Columns[batch[j]].Type;
+            PreparedColumn column = table.Columns[batch[j]];
+            string type = column.Type;
+            (long count, long values) = (result.Vector(at).Int64(0), result.Vector(at + 1).Int64(0));
+            long? estimate = column.IsImage ? Math.Min(values, count) : DistinctValues.Estimate(rows, count, values, result.Vector(at + 2).Int64(0));
             columns[batch[j]] = new ColumnSummary
             {
-                Count = result.Vector(at).Int64(0),
-                Distinct = Math.Min(result.Vector(at + 1).Int64(0), result.Vector(at).Int64(0)),
-                Min = Json(result.Vector(at + 2), type),
-                Max = Json(result.Vector(at + 3), type),
-                Range = Number(result.Vector(at + 4)) is { } low && Number(result.Vector(at + 5)) is { } high ? (low, high) : null,
-                Lengths = type == "VARCHAR" && Number(result.Vector(at + 7)) is { } length ? ReadLengths(result.Vector(at + 6), length) : null,
+                Count = count,
+                Distinct = estimate ?? 0,
+                DistinctIsApproximate = column.IsImage || (rows > ExactRows && estimate is not null),
+                Min = Json(result.Vector(at + 3), type),
+                Max = Json(result.Vector(at + 4), type),
+                Range = Number(result.Vector(at + 5)) is { } low && Number(result.Vector(at + 6)) is { } high ? (low, high) : null,
+                Lengths = type == "VARCHAR" && Number(result.Vector(at + 8)) is { } length ? ReadLengths(result.Vector(at + 7), length) : null,
             };
         }
     }

@@ -18,7 +18,7 @@ public sealed record QuarantinedRow
 
     /// <summary>
     /// <c>too-few-fields</c>, <c>too-many-fields</c>, <c>bad-quotes</c>, <c>not-a-number</c>, <c>not-a-boolean</c>, <c>not-a-time</c>,
-    /// <c>invalid-encoding</c>, <c>line-too-long</c>, <c>malformed-json</c> or, of a cleaning step, <c>outlier</c>.
+    /// <c>invalid-encoding</c>, <c>line-too-long</c>, <c>malformed-json</c>, <c>repeated-key</c>, what an archive's entry has amiss or, of a cleaning step, <c>outlier</c>.
     /// </summary>
     public required string Reason { get; init; }
 

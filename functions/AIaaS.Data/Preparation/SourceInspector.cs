@@ -74,9 +74,9 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
                 transcode = true;
             }
         }
-        else
+        else if (encoding is not UTF8Encoding)
         {
-            notes.Add($"{name}: converted from {encoding.WebName} to UTF-8.");
+            notes.Add($"{name}: converted from {encoding.WebName.ToUpperInvariant()} to UTF-8.");
         }
         path = transcode ? Transcode(path, encoding!, mark, cancellationToken) : Plain(path);
         head = ReadHead(path, name);
@@ -298,16 +298,19 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
 
     private static SourceKind KindOfText(string name, ReadOnlySpan<byte> head)
     {
+        head = head.TrimStart(" \t\r\n"u8);
+        if (BeginsWith(head, "<!doctype html"u8) || BeginsWith(head, "<html"u8))
+            throw new DatasetException(DatasetReasons.UnsupportedFormat, $"{name} is a web page, not a table. Download the file itself, and send that.");
         switch (Path.GetExtension(name).ToLowerInvariant())
         {
-            case ".csv" or ".tsv" or ".tab":
+            // Uploads without a name are taken for CSV.
+            case ".csv" or ".tsv" or ".tab" when !BeginsWithObject(head):
                 return SourceKind.Delimited;
             case ".jsonl" or ".ndjson":
                 return SourceKind.JsonLines;
             case ".parquet":
                 throw new DatasetException(DatasetReasons.Malformed, $"{name} is not a Parquet file. Write it again, or send CSV.");
         }
-        head = head.TrimStart(" \t\r\n"u8);
         if (head[0] == '[')
             return SourceKind.Json;
         if (head[0] != '{')
@@ -316,6 +319,13 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
         ReadOnlySpan<byte> line = (end < 0 ? head : head[..end]).TrimEnd(" \t\r"u8);
         return end >= 0 && line[^1] == '}' && !head[end..].Trim(" \t\r\n"u8).IsEmpty ? SourceKind.JsonLines : SourceKind.Json;
     }
+
+    private static bool BeginsWith(ReadOnlySpan<byte> head, ReadOnlySpan<byte> lower) =>
+        head.Length >= lower.Length && Ascii.EqualsIgnoreCase(head[..lower.Length], lower);
+
+    /// <summary>Whether a text begins with <c>{"</c> or <c>[{</c>, as JSON does and hardly a header.</summary>
+    private static bool BeginsWithObject(ReadOnlySpan<byte> head) =>
+        head[1..].TrimStart(" \t\r\n"u8) is [var next, ..] && (head[0], next) is ((byte)'{', (byte)'"') or ((byte)'[', (byte)'{');
 
     /// <summary>Counts what decides how a text without byte order mark is read.</summary>
     private sealed class TextSurvey

@@ -20,6 +20,7 @@ internal sealed class RowSplits
 
     private readonly PreparationContext _context;
     private readonly SplitPlan _plan;
+    private bool _inOrder;
 
     private RowSplits(PreparationContext context) => (_context, _plan) = (context, context.Parameters.Split);
 
@@ -44,12 +45,13 @@ internal sealed class RowSplits
 
         (string method, string? column) = Deal();
         long[] rows = CountParts();
-        Connection.Execute($"COPY (SELECT fold FROM folds ORDER BY r) TO {Sql.Literal(Path.Combine(folder, DataSplits.RowsFileName))} (FORMAT parquet, COMPRESSION zstd)", CancellationToken);
-        Connection.Execute("DROP TABLE folds", CancellationToken);
+        Connection.Execute($"COPY (SELECT fold FROM folds{(_inOrder ? "" : " ORDER BY r")}) TO {Sql.Literal(Path.Combine(folder, DataSplits.RowsFileName))} (FORMAT parquet, COMPRESSION zstd)", CancellationToken);
+        Connection.Execute(_inOrder ? "DROP VIEW folds" : "DROP TABLE folds", CancellationToken);
+        Connection.Execute("DROP TABLE keyed", CancellationToken);
         return new DataSplits { Method = method, HoldoutRows = rows[0], FoldRows = rows[1..], Column = column, Seed = _plan.Seed };
     }
 
-    /// <summary>Makes the table <c>folds (r, fold)</c>.</summary>
+    /// <summary>Makes the table or view <c>folds (r, fold)</c> of the table <c>keyed</c>.</summary>
     private (string Method, string? Column) Deal()
     {
         string rowHash = RowHash.OfRow(_context.Table, _plan.Seed);
@@ -108,7 +110,9 @@ internal sealed class RowSplits
             else if (result.Vector(2).Int64(0) == result.Vector(3).Int64(0))
                 threshold = CleaningColumns.Invariant($"{(least == most ? 0 : most)}::UBIGINT");
         }
-        MakeFolds($"SELECT r, CASE WHEN h < {threshold} THEN {Holdout} ELSE (h % {Count(_plan.Folds)})::INTEGER END AS fold FROM keyed");
+        // Row for row as keyed: there is nothing to sort and nothing to keep.
+        _inOrder = true;
+        Connection.Execute($"CREATE OR REPLACE VIEW folds AS SELECT r, CASE WHEN h < {threshold} THEN {Holdout} ELSE (h % {Count(_plan.Folds)})::INTEGER END AS fold FROM keyed", CancellationToken);
         return least != most;
     }
 
@@ -177,7 +181,6 @@ internal sealed class RowSplits
     private void MakeFolds(string select)
     {
         Connection.Execute($"CREATE OR REPLACE TABLE folds AS {select}", CancellationToken);
-        Connection.Execute("DROP TABLE keyed", CancellationToken);
     }
 
     /// <summary>Rows held out, and of each fold.</summary>

@@ -26,7 +26,7 @@ public sealed class DatasetFunctions(DatasetService datasets, RunService runs)
     [Function("PutDataset")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestUpload, TimeoutSeconds = 600)]
-    [Takes(ContentTypes = "text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.parquet, application/octet-stream", Example = "age,income,churned\n42,51000,no\n")]
+    [Takes(ContentTypes = "text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.parquet, application/zip, application/gzip, application/zstd, application/octet-stream", Example = "age,income,churned\n42,51000,no\n")]
     [TakesQuery("file", "What the file is called; the same name replaces. By the content type without it.")]
     [TakesQuery("append", "Whether the other files of the data set stay.", Type = typeof(bool))]
     [TakesQuery("pipeline", "The pipeline that runs, or `none` to prepare only; the data set's name without it.")]

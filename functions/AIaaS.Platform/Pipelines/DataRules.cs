@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Text.Json;
+using AIaaS.Data;
+using AIaaS.Data.Expressions;
 using AIaaS.Formats;
 using AIaaS.Learning.Features;
 using AIaaS.Platform.Problems;
@@ -65,6 +67,7 @@ internal static class DataRules
             Expression(plan.Filter, "clean.filter");
         }
 
+        Expressions(plan);
         Columns(plan.Text.Columns, "clean.text.columns");
         Share(plan.Missing.Above, "clean.missing.above");
         Columns(plan.Missing.Columns, "clean.missing.columns");
@@ -157,6 +160,18 @@ internal static class DataRules
 
     private static void Expression(string? expression, string field)
         => Require(!string.IsNullOrWhiteSpace(expression) && expression.Length <= LongestExpression, field, $"must be an SQL expression of at most {LongestExpression} characters.");
+
+    private static void Expressions(CleaningPlan plan)
+    {
+        try
+        {
+            PlanExpressions.Check(plan);
+        }
+        catch (DatasetException refused)
+        {
+            throw new ProblemException(Problem.InvalidValue, refused.Message) { Field = refused.Field };
+        }
+    }
 
     private static void Columns(IReadOnlyList<string>? columns, string field, bool mayBeEmpty = false)
     {

@@ -71,6 +71,16 @@ public sealed class RowStepTests : CleaningTest
     }
 
     [Fact]
+    public void A_few_duplicates_among_very_many_rows_are_found()
+    {
+        string csv = "v,w\n" + string.Concat(Enumerable.Range(0, 300_000).Select(i => $"{i},{i % 7}\n")) + "0,0\n150000,4\n150000,5\n299999,0\n";
+
+        PreparationResult result = Clean(new(), csv);
+
+        Assert.Equal((3, 300_001), (result.Profile.DuplicateRows, result.Quality.RowsKept));
+    }
+
+    [Fact]
     public void Duplicates_of_a_large_table_that_lost_rows_are_the_right_ones()
     {
         // The engine numbers rows anew once many were deleted; a step that noted the old numbers would drop others.

@@ -192,6 +192,16 @@ public sealed class ValueStepTests : CleaningTest
     }
 
     [Fact]
+    public void Keys_are_no_rare_categories()
+    {
+        string csv = "key,n\n" + string.Concat(Enumerable.Range(0, 500).Select(i => $"k{i},{i}\n"));
+
+        PreparationResult result = Clean(new() { Rare = new() { Below = 0.05 } }, csv);
+
+        Assert.Equal(ColumnKind.Identifier, result.Schema.Columns[0].Kind);
+    }
+
+    [Fact]
     public void Ten_thousand_columns_are_filled_in()
     {
         const int Columns = 10_000;

@@ -30,6 +30,10 @@ public sealed class BadInputTests : PreparationTest
     }
 
     [Fact]
+    public void A_web_page_that_came_in_place_of_a_file_is_refused() =>
+        Assert.Contains("web page", Refused(Folder.Write("a.csv", "\n<!doctype HTML>\n<html><body>Not found</body></html>\n")).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_workbook_is_refused()
     {
         using (var archive = new ZipArchive(File.Create(Folder["a.csv"]), ZipArchiveMode.Create))

@@ -233,6 +233,7 @@ public sealed class DelimitedFileTests : PreparationTest
         PreparationResult result = Prepare(Folder.Write("a.csv", mark ? [.. encoding.GetPreamble(), .. text] : text));
         Assert.Equal(["größe", "stadt"], result.Schema.Columns.Select(column => column.Name));
         Assert.Equal(["Zürich", "Málaga", "Besançon"], Texts("stadt"));
+        Assert.Equal(name != "utf-8", result.Quality.Findings.Any(finding => finding.Detail.StartsWith("a.csv: ", StringComparison.Ordinal)));
     }
 
     [Fact]

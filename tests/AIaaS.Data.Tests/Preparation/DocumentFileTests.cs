@@ -28,6 +28,63 @@ public sealed class DocumentFileTests : PreparationTest
     }
 
     [Fact]
+    public void An_object_that_has_a_name_twice_is_quarantined()
+    {
+        PrepareText("""
+            {"a": 1, "b": {"x": 1}}
+            {"a": 2, "a": 3, "b": {"x": 1}}
+            {"a": 4, "b": {"x": 1, "\u0078": 2}}
+            """, "a.jsonl");
+        Assert.Equal([1f], Numbers("a"));
+        Assert.Equal([("repeated-key", 2L), ("repeated-key", 3L)], Quarantined().Select(row => (row.Reason, row.Line!.Value)));
+    }
+
+    [Fact]
+    public void Words_of_other_programs_for_what_is_no_number_are_missing_in_JSON_lines()
+    {
+        PreparationResult result = PrepareText("{\"a\": NaN, \"b\": \"NaN \\\" Infinity\"}\n{\"a\": -Infinity, \"b\": \"y\"}\n{\"a\": 3, \"b\": \"z\"}\n{\"a\": NaNs}\n", "a.jsonl");
+        Assert.Equal([float.NaN, float.NaN, 3f], Numbers("a"));
+        Assert.Equal("NaN \" Infinity", Texts("b")[0]);
+        Assert.Equal("{\"a\": NaNs}", Assert.Single(Quarantined()).Raw);
+        Assert.Contains(result.Quality.Findings, finding => finding.Detail.Contains("they are in 2 of 3 lines", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""[{"a": 1}, {"a": "2.5"}, {"a": null}]""", "DOUBLE", "1.0", "2.5")]
+    [InlineData("""[{"a": 1}, {"a": "007"}, {"a": null}]""", "VARCHAR", "1", "007")]
+    [InlineData("""[{"a": true}, {"a": "no"}, {"a": null}]""", "VARCHAR", "true", "no")]
+    [InlineData("""[{"a": 1}, {"a": [2]}, {"a": null}]""", "VARCHAR", "1", "[2]")]
+    public void Values_of_several_types_are_numbers_where_all_are_else_texts_without_quotes(string json, string type, string first, string second)
+    {
+        PreparationResult result = PrepareText(json, "a.json");
+        Assert.Equal(type, result.Schema.Columns[0].Type);
+        Assert.Equal([first, second, ""], Texts("a"));
+    }
+
+    [Theory]
+    [InlineData("[1, 2, 3]", "holds no objects")]
+    [InlineData("[]", "holds no objects")]
+    [InlineData("""[{"a": 1}, {"a": """, "cannot be read as JSON (an array of objects, or one object per line): Malformed JSON")]
+    public void A_document_that_makes_no_rows_is_refused_with_what_to_send(string json, string words) =>
+        Assert.Contains(words, Refused(Folder.Write("a.json", json)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void One_object_with_lists_is_reported_since_its_rows_may_be_in_them()
+    {
+        PreparationResult result = PrepareText("""{"page": 1, "items": [{"a": 1}, {"a": 2}]}""", "a.json");
+        Assert.Contains(result.Quality.Findings, finding => finding.Detail.Contains("a.json is one object and so one row", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("[\n{\"a\": 1}, {\"a\": 2}]")]
+    [InlineData("{\"a\": 1}\n{\"a\": 2}\n")]
+    public void Objects_in_a_file_that_is_named_as_a_table_are_objects(string json)
+    {
+        PrepareText(json, "data.csv");
+        Assert.Equal([1f, 2f], Numbers("a"));
+    }
+
+    [Fact]
     public void A_parquet_file_brings_its_types()
     {
         using (var database = DuckDbDatabase.Open())

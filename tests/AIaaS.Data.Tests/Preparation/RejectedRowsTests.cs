@@ -143,7 +143,7 @@ public sealed class RejectedRowsTests : PreparationTest
                 WorkFolder = folder,
                 Sources = [.. raw.Select(source => source.Origin)],
                 CancellationToken = CancellationToken.None,
-                Table = new TableBuilder(connection, []).Build(raw, CancellationToken.None),
+                Table = new TableBuilder(connection, quarantine, []).Build(raw, CancellationToken.None),
             };
         }
 
