@@ -154,7 +154,7 @@ public sealed class GradientRuleTests
         [.. Enumerable.Range(0, elements).Select(i => ((i + 1) * (i + start) * 31 % 257 / 128.0) - 1).Select(x => ties ? Math.Round(x * 2) / 2 : x)];
 
     private static double[] Run(GraphRunner runner, string output, (Array Data, long[] Shape)[] inputs) =>
-        inputs[0].Data is double[]? runner.Run<double>(output, inputs) : Array.ConvertAll(runner.Run<float>(output, inputs), x => (double)x);
+        inputs[0].Data.GetType() == typeof(double[]) ? runner.Run<double>(output, inputs) : Array.ConvertAll(runner.Run<float>(output, inputs), x => (double)x);
 
     private static GradientCase Find(string name) => GradientCases.All.Single(c => c.ToString() == name);
 
