@@ -34,6 +34,11 @@ public sealed class GradientRuleTests
         from seed in Enumerable.Range(1, 4)
         select (object[])[name, seed];
 
+    public static IEnumerable<object[]> RandomCases =>
+        from name in RandomGradientCases.Names
+        from seed in Enumerable.Range(1, Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 100 : 5)
+        select (object[])[name, seed];
+
     [Theory]
     [MemberData(nameof(Smooth))]
     public void Gradients_equal_differences(string name) => CompareWithDifferences(Find(name), new Random(7));
@@ -52,32 +57,18 @@ public sealed class GradientRuleTests
 
     [Theory]
     [MemberData(nameof(InSinglePrecision))]
-    public void Gradients_equal_derivatives_in_random_directions(string name)
-    {
-        var tested = Find(name);
-        var random = new Random(7);
-        var inputs = Inputs(tested, TensorElementType.Float, Points(random));
-        using var runner = new GraphRunner(tested.Build(TensorElementType.Float));
-        for (var input = 0; input < inputs.Length; input++)
-        {
-            var (point, shape) = ((float[])inputs[input].Data, inputs[input].Shape);
-            var gradient = Run(runner, $"gradient{input}", inputs);
-            for (var trial = 0; trial < 4; trial++)
-            {
-                var direction = point.Select(_ => (random.NextDouble() * 2) - 1).ToArray();
-                var (above, below) = (LossAt(LongStep), LossAt(-LongStep));
-                inputs[input] = (point, shape);
-                AssertEqual([(above - below) / (2 * LongStep)], [gradient.Zip(direction, (g, d) => g * d).Sum()], SingleTolerance);
+    public void Gradients_equal_derivatives_in_random_directions(string name) => CompareWithDerivatives(Find(name), new Random(7));
 
-                // Summed here, in double precision, as the difference would otherwise be of rounding.
-                double LossAt(double step)
-                {
-                    inputs[input] = (point.Zip(direction, (p, d) => (float)(p + (d * step))).ToArray(), shape);
-                    var result = Run(runner, "result", inputs);
-                    return result.Zip(GradientCase.Weights(result.Length), (r, w) => r * w).Sum();
-                }
-            }
-        }
+    [Theory]
+    [MemberData(nameof(RandomCases))]
+    public void Gradients_hold_for_random_windows_axes_and_shapes(string name, int seed)
+    {
+        var random = new Random(seed);
+        var tested = RandomGradientCases.Create(name, random);
+        if (tested.Single)
+            CompareWithDerivatives(tested, random);
+        else
+            CompareWithDifferences(tested, random);
     }
 
     [Theory]
@@ -130,6 +121,32 @@ public sealed class GradientRuleTests
                 return (above - below) / (2 * Step);
             }).ToArray();
             AssertEqual(expected, Run(runner, $"gradient{input}", inputs), Tolerance);
+        }
+    }
+
+    private static void CompareWithDerivatives(GradientCase tested, Random random)
+    {
+        var inputs = Inputs(tested, TensorElementType.Float, Points(random));
+        using var runner = new GraphRunner(tested.Build(TensorElementType.Float));
+        for (var input = 0; input < inputs.Length; input++)
+        {
+            var (point, shape) = ((float[])inputs[input].Data, inputs[input].Shape);
+            var gradient = Run(runner, $"gradient{input}", inputs);
+            for (var trial = 0; trial < 4; trial++)
+            {
+                var direction = point.Select(_ => (random.NextDouble() * 2) - 1).ToArray();
+                var (above, below) = (LossAt(LongStep), LossAt(-LongStep));
+                inputs[input] = (point, shape);
+                AssertEqual([(above - below) / (2 * LongStep)], [gradient.Zip(direction, (g, d) => g * d).Sum()], SingleTolerance);
+
+                // Summed here, in double precision, as the difference would otherwise be of rounding.
+                double LossAt(double step)
+                {
+                    inputs[input] = (point.Zip(direction, (p, d) => (float)(p + (d * step))).ToArray(), shape);
+                    var result = Run(runner, "result", inputs);
+                    return result.Zip(GradientCase.Weights(result.Length), (r, w) => r * w).Sum();
+                }
+            }
         }
     }
 
