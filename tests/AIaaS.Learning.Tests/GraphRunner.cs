@@ -7,9 +7,9 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace AIaaS.Learning.Tests;
 
 /// <summary>Runs graphs in the runtime.</summary>
-internal sealed class GraphRunner(GraphBuilder graph) : IDisposable
+internal sealed class GraphRunner(GraphBuilder graph, int threads = 1) : IDisposable
 {
-    private readonly InferenceSession _session = Sessions.Create(graph.ToModel());
+    private readonly InferenceSession _session = Sessions.Create(graph.ToModel(), threads);
     private readonly string[] _inputNames = [.. graph.Inputs.Select(i => i.Name)];
 
     public void Dispose() => _session.Dispose();

@@ -23,7 +23,25 @@ internal sealed class GradientContext(Node node, IReadOnlyList<Value?> outputGra
 
     /// <summary>Gradient with respect to an output; zeros where the loss does not depend on it.</summary>
     public Value GradientOf(int output) =>
-        outputGradients[output] ?? Node.Outputs[output].Scalar(0).ExpandLike(Node.Outputs[output]);
+        outputGradients[output] ?? Node.Outputs[output].Zeros();
+
+    /// <summary>The window of a node that slides one.</summary>
+    /// <param name="kernel">What it takes where the node does not say.</param>
+    public Window Window(params long[] kernel)
+    {
+        if (Node.Attribute("auto_pad", "NOTSET") != "NOTSET" || Node.Attribute("ceil_mode", 0L) != 0)
+            throw Unsupported("its padding must be given in numbers");
+        return Onnx.Operators.Window.Of(Node, kernel);
+    }
+
+    /// <summary>Refuses a loss that depends on outputs which are there for their own sake, like statistics.</summary>
+    public void RequireFirstOutputOnly()
+    {
+        if (outputGradients.Skip(1).Any(g => g is not null))
+            throw Unsupported("the loss depends on more than its first output");
+    }
+
+    public NotSupportedException Unsupported(string why) => new($"There is no gradient of {Node}: {why}.");
 
     /// <summary>Sums a gradient over the axes along which an input was broadcast, so that it has the input's shape.</summary>
     public Value? Unbroadcast(int input, Func<Value> gradient) => Needs(input) ? Unbroadcast(gradient(), Input(input).Shape) : null;

@@ -13,8 +13,12 @@ internal sealed class GradientRules
 
     /// <summary>All rules of this library. Those of a new family of operators are a file in <c>Rules</c> and a line here.</summary>
     public static GradientRules Default { get; } = new GradientRules()
+        .With(ConvolutionRules.AddTo)
         .With(ElementwiseRules.AddTo)
+        .With(IndexingRules.AddTo)
         .With(LinearRules.AddTo)
+        .With(NormalizationRules.AddTo)
+        .With(PoolingRules.AddTo)
         .With(ReductionRules.AddTo)
         .With(ShapingRules.AddTo);
 

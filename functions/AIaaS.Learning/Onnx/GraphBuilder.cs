@@ -112,6 +112,15 @@ internal sealed class GraphBuilder(string name)
         return node.Outputs;
     }
 
+    /// <summary>An optional output of a node that was made without it.</summary>
+    /// <param name="index">Its position; all before it must be there.</param>
+    public Value OptionalOutput(Node node, int index, TensorElementType type, Shape shape)
+    {
+        if (index == node.Outputs.Count)
+            node.Outputs = [.. node.Outputs, new Value(this, Unique($"{node.Name}_output"), type, shape, node)];
+        return node.Outputs[index];
+    }
+
     /// <summary>Makes a value an output of the graph under this name.</summary>
     public Value Output(string outputName, Value value)
     {

@@ -60,6 +60,15 @@ internal sealed class Shape : IReadOnlyList<Dimension>, IEquatable<Shape>
         return new(dimensions);
     }
 
+    /// <summary>One dimension for all the elements of several.</summary>
+    public static Dimension Product(IEnumerable<Dimension> dimensions)
+    {
+        Dimension[] factors = [.. dimensions.Where(d => d.Size != 1)];
+        return Of(factors).Elements is { } elements ? elements
+            : factors.Length == 1 ? factors[0]
+            : string.Join('*', factors);
+    }
+
     /// <summary>The shape of an elementwise operator's result (ONNX multidirectional broadcasting).</summary>
     /// <exception cref="ArgumentException">The shapes do not fit each other.</exception>
     public static Shape Broadcast(Shape a, Shape b)

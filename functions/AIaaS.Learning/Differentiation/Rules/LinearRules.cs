@@ -1,3 +1,4 @@
+using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Onnx.Operators;
 
 namespace AIaaS.Learning.Differentiation.Rules;
@@ -9,7 +10,10 @@ internal static class LinearRules
         rules.Add("MatMul", c =>
         [
             c.Unbroadcast(0, () => c.Gradient.MatMul(c.Input(1).TransposeMatrix())),
-            c.Unbroadcast(1, () => c.Input(0).TransposeMatrix().MatMul(c.Gradient)),
+            c.Unbroadcast(1, () => c.Input(1).Shape.Rank > 2
+                ? c.Input(0).TransposeMatrix().MatMul(c.Gradient)
+                // One product adds up over the batch; products for each of it would be written out and summed.
+                : Rows(c.Input(0)).Gemm(Rows(c.Gradient), transposeA: true)),
         ]);
         rules.Add("Gemm", c =>
         {
@@ -26,7 +30,7 @@ internal static class LinearRules
                 !c.Needs(1) ? null
                     : transposeB ? g.Gemm(a, alpha: alpha, transposeA: true, transposeB: transposeA)
                     : a.Gemm(g, alpha: alpha, transposeA: !transposeA),
-                .. c.Node.Inputs.Count > 2 ? [c.Unbroadcast(2, () => beta == 1 ? g : g * beta)] : (ReadOnlySpan<Onnx.Value?>)[],
+                .. c.Node.Inputs.Count > 2 ? [c.Unbroadcast(2, () => beta == 1 ? g : g * beta)] : (ReadOnlySpan<Value?>)[],
             ];
         });
         rules.Add("Transpose", c =>
@@ -35,4 +39,6 @@ internal static class LinearRules
             return [c.Gradient.Transpose([.. Enumerable.Range(0, order.Length).Select(i => (long)Array.IndexOf(order, i))])];
         });
     }
+
+    private static Value Rows(Value x) => x.Shape.Rank == 2 ? x : x.Flatten(-1);
 }

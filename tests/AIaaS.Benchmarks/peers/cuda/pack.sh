@@ -1,5 +1,5 @@
 #!/bin/sh
-# Packs the benchmark "mlp-step" with .NET and ONNX Runtime's CUDA provider into one file of about 50 MB, for a machine with an NVIDIA GPU
+# Packs the benchmarks "mlp-step" and "cnn-step" with .NET and ONNX Runtime's CUDA provider into one file of about 50 MB, for a machine with an NVIDIA GPU
 # that has neither .NET nor a network: pack.sh [ARCHITECTURE], 90 for Hopper unless said otherwise. Needs npm (for the provider),
 # python3 and xz. There run.sh unpacks and runs it; that machine has to have CUDA 13 with cuDNN 9, as a PyTorch for CUDA 13 brings along.
 set -eu

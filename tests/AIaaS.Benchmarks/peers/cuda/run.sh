@@ -12,4 +12,5 @@ export AIAAS_BENCHMARK_PYTHON LD_LIBRARY_PATH
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || true
 for device in cuda cpu; do
     "$folder/AIaaS.Benchmarks" mlp-step --device "$device" || true
+    "$folder/AIaaS.Benchmarks" cnn-step --device "$device" || true
 done

@@ -1,61 +1,15 @@
-"""Trains the network of the benchmark "mlp-step" in PyTorch: python3 mlp_step.py FOLDER cpu|cuda
+"""Trains the network of the benchmark "mlp-step" in PyTorch; see steps.py."""
 
-FOLDER has numbers.bin (little-endian floats: weights and biases layer by layer, then for each batch its features and its classes) and
-shape.json. Prints one line of JSON: the loss before each of the first steps, seconds a step for each round, and peak memory.
-"""
-
-import json
-import pathlib
-import resource
-import sys
-import time
-
-import numpy
 import torch
 
-folder, device = pathlib.Path(sys.argv[1]), sys.argv[2]
-shape = json.loads((folder / "shape.json").read_text())
-numbers = numpy.fromfile(folder / "numbers.bin", dtype="<f4")
-torch.set_num_threads(shape["threads"])
-position = 0
+import steps
 
 
-def take(*size):
-    global position
-    count = int(numpy.prod(size))
-    position += count
-    return torch.from_numpy(numbers[position - count:position].reshape(size).copy())
+def network(shape, take):
+    layers = []
+    for inputs, outputs in zip(shape["widths"], shape["widths"][1:]):
+        layers += [steps.dense(inputs, outputs, take), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
 
 
-layers = []
-for inputs, outputs in zip(shape["widths"], shape["widths"][1:]):
-    layer = torch.nn.Linear(inputs, outputs)
-    with torch.no_grad():
-        layer.weight.copy_(take(inputs, outputs).T)
-        layer.bias.copy_(take(outputs))
-    layers += [layer, torch.nn.ReLU()]
-model = torch.nn.Sequential(*layers[:-1]).to(device)
-optimizer = torch.optim.Adam(model.parameters(), lr=shape["rate"])
-# A GPU gets each batch from the host's memory, as a training with more data than fits would.
-batches = [(take(shape["rows"], shape["widths"][0]), take(shape["rows"]).long()) for _ in range(shape["batches"])]
-
-
-def step(index):
-    features, classes = (part.to(device) for part in batches[index % len(batches)])
-    optimizer.zero_grad(set_to_none=True)
-    loss = torch.nn.functional.cross_entropy(model(features), classes)
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-losses = [step(index) for index in range(shape["warmUp"])]
-done, seconds = shape["warmUp"], []
-for _ in range(shape["rounds"]):
-    began = time.perf_counter()
-    for _ in range(shape["steps"]):
-        step(done)
-        done += 1
-    seconds.append((time.perf_counter() - began) / shape["steps"])
-
-print(json.dumps({"losses": losses, "seconds": seconds, "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+steps.train(network, lambda shape: shape["widths"][:1])
