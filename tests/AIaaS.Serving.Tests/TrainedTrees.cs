@@ -71,7 +71,7 @@ internal sealed class TrainedTrees
             ? new ClassTarget([.. Enumerable.Range(0, Rows).Select(row => (int)(Truth(row) * 0.999 * classes))], classes)
             : new NumberTarget([.. Enumerable.Range(0, Rows).Select(row => 40 + (10 * Truth(row)))]);
         var (pipeline, features) = FeaturePipeline.FitTransform(
-            _table, FeatureInput.For(_table), encoders ?? trainer.Encoders(given), new EncoderContext(target, 1), CancellationToken.None);
+            _table, FeatureInput.For(_table), encoders ?? trainer.Encoders(given), new EncoderContext(target, 1), components: null, CancellationToken.None);
         using var folder = new TemporaryFolder();
         var trained = trainer.Train(
             new TrainerInput
