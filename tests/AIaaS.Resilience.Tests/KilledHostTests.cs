@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 
 namespace AIaaS.Resilience.Tests;
 
@@ -47,6 +48,32 @@ public sealed class KilledHostTests
 
         await using var last = await homes.StartAsync();
         await Homes.AssertCompletedOnceAsync(last, "penguins");
+    }
+
+    [Theory]
+    [InlineData(300)]
+    [InlineData(1500)]
+    public async Task A_host_killed_amid_rounds_of_trials_completes_each_trial_once(int millisecondsIntoTraining)
+    {
+        using var homes = new Homes();
+        await using (var first = await homes.StartAsync())
+        {
+            using var client = new ApiClient(first.Url, first.AdminKey);
+            await client.PutAsync(
+                "/api/v1/pipelines/penguins",
+                ApiClient.Text("target: species\ntrainers: [linear, decision-tree]\nsweep: { maxTrials: 9, maxConcurrent: 2, folds: 2 }\n", "application/yaml"),
+                HttpStatusCode.Created);
+            homes.Drop("default/penguins/penguins.csv");
+            Assert.True(await Homes.AwaitStageAsync(first, "penguins", "train"));
+            await Task.Delay(millisecondsIntoTraining);
+            await first.KillAsync();
+        }
+
+        await using var second = await homes.StartAsync();
+        await Homes.AssertCompletedOnceAsync(second, "penguins");
+        using var after = new ApiClient(second.Url, second.AdminKey);
+        var run = await after.AwaitRunOfAsync("penguins");
+        Assert.Equal(Enumerable.Range(1, 9), run.GetProperty("leaderboard").EnumerateArray().Select(trial => trial.GetProperty("trial").GetInt32()).Order());
     }
 
     [Fact]
