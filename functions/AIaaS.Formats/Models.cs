@@ -253,7 +253,7 @@ public sealed record TrainParameters
 
     public EvaluationPlan Evaluate { get; init; } = new();
 
-    public FeaturePlan Features { get; init; } = new();
+    public EncodingPlan Features { get; init; } = new();
 
     public string? Dataset { get; init; }
 

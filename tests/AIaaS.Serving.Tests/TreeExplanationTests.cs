@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics;
 using System.Text.Json;
+using AIaaS.Formats;
 using AIaaS.Learning.Features;
 using AIaaS.Learning.Onnx.Operators;
 using AIaaS.Learning.Trainers;
@@ -52,6 +53,18 @@ public class TreeExplanationTests
         await using var client = await PredictionClient.StartAsync(model);
 
         await AssertExactAsync(client, trees, classes > 0 ? ["k0", "k1"] : [""], ExplanationScale.Probability);
+    }
+
+    [Fact]
+    public async Task Terms_and_averages_are_their_feature_s()
+    {
+        var trees = new TrainedTrees(3);
+        var trainer = new RandomForestTrainer(TimeProvider.System);
+        var plan = new EncodingPlan { Columns = new Dictionary<string, FeatureEncoding> { ["c0"] = FeatureEncoding.TfIdf, ["c1"] = FeatureEncoding.Target } };
+        var model = trees.Train(trainer, 2, [.. FeatureEncoders.For(plan, trainer, Hyperparameters.None)], null, Forest);
+        await using var client = await PredictionClient.StartAsync(model);
+
+        await AssertExactAsync(client, trees, ["k0", "k1"], ExplanationScale.Probability);
     }
 
     [Fact]

@@ -37,7 +37,7 @@ public static class FeatureEncoders
     };
 
     /// <summary>What a pipeline asks for a column; null where that is left to trainers.</summary>
-    internal static FeatureEncoding? Asked(FeaturePlan plan, DataColumn column) =>
+    internal static FeatureEncoding? Asked(EncodingPlan plan, DataColumn column) =>
         plan.Columns.TryGetValue(column.Name, out var own) ? own : column.Kind switch
         {
             ColumnKind.Number or ColumnKind.Integer => plan.Numbers,
@@ -51,7 +51,7 @@ public static class FeatureEncoders
     /// <param name="trainer">Who is to learn from the features.</param>
     /// <param name="hyperparameters">Of the trial.</param>
     /// <returns>Encoders, of which the first that accepts a column gets it.</returns>
-    internal static IReadOnlyList<IFeatureEncoder> For(FeaturePlan plan, ITrainer trainer, Hyperparameters hyperparameters)
+    internal static IReadOnlyList<IFeatureEncoder> For(EncodingPlan plan, ITrainer trainer, Hyperparameters hyperparameters)
     {
         var own = trainer.Encoders(hyperparameters);
         var asked = plan.Columns.GroupBy(column => column.Value, column => column.Key)

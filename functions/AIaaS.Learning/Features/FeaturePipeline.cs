@@ -49,7 +49,7 @@ internal sealed class FeaturePipeline
     /// <param name="inputs">The raw features.</param>
     /// <param name="encoders">The first that accepts a column gets it.</param>
     /// <param name="context">What else there is to learn from.</param>
-    /// <param name="components">See <see cref="FeaturePlan.Components"/>.</param>
+    /// <param name="components">See <see cref="EncodingPlan.Components"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="TrainingException">No encoder takes one of the columns.</exception>
     public static (FeaturePipeline Pipeline, float[] Features) FitTransform(

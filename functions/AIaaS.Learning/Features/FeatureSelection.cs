@@ -11,7 +11,7 @@ internal sealed record FeatureSelection(IReadOnlyList<string> Names, IReadOnlyLi
     /// <param name="weight">The column that weighs rows; null where there is none.</param>
     /// <param name="plan">What the pipeline asks of features.</param>
     /// <exception cref="TrainingException">The plan asks of a column what it cannot be.</exception>
-    public static FeatureSelection From(DataSchema schema, string target, FeaturePlan plan, string? weight = null)
+    public static FeatureSelection From(DataSchema schema, string target, EncodingPlan plan, string? weight = null)
     {
         Check(schema, target, plan);
         var others = schema.Columns.Where(c => c.Name != target && c.Name != weight).Select(c => (c.Name, Reason: Reason(c, plan))).ToArray();
@@ -20,7 +20,7 @@ internal sealed record FeatureSelection(IReadOnlyList<string> Names, IReadOnlyLi
             [.. others.Where(c => c.Reason is not null).Select(c => $"'{c.Name}' was left out: {c.Reason}.")]);
     }
 
-    private static void Check(DataSchema schema, string target, FeaturePlan plan)
+    private static void Check(DataSchema schema, string target, EncodingPlan plan)
     {
         foreach (var (name, encoding) in plan.Columns)
         {
@@ -42,7 +42,7 @@ internal sealed record FeatureSelection(IReadOnlyList<string> Names, IReadOnlyLi
         where T : struct, Enum =>
         JsonSerializer.SerializeToElement(value, JsonDefaults.Options).GetString()!;
 
-    private static string? Reason(DataColumn column, FeaturePlan plan) => column.Kind switch
+    private static string? Reason(DataColumn column, EncodingPlan plan) => column.Kind switch
     {
         _ when FeatureEncoders.Asked(plan, column) is FeatureEncoding.Drop => "the pipeline says so",
         ColumnKind.Identifier => "it identifies rows, and says nothing about new ones",

@@ -6,17 +6,21 @@ namespace AIaaS.Learning.Features;
 
 /// <summary>
 /// Terms of texts: sequences of words, each of two or more letters, digits or underscores, with the letters A to Z in lower case.
-/// These are the tokens that <see cref="TextEncoder"/>'s graph finds.
+/// These are the tokens that <see cref="TextEncoder"/>'s graph finds. Beyond some millions of terms at once those that were rare until then are
+/// forgotten (lossy counting, Manku and Motwani 2002): what is frequent stays, and memory is bounded whatever the texts.
 /// </summary>
 internal sealed class TermCounts
 {
     /// <summary>A word as the graph's tokenizer takes it (RE2).</summary>
     public const string Word = @"[\p{L}\p{N}_]{2,}";
 
+    private const int MostTermsAtOnce = 3_000_000;
+
     private readonly Dictionary<string, int> _words = new(StringComparer.Ordinal);
     private readonly List<string> _texts = [];
     private readonly Dictionary<(int, int, int), int> _terms = [];
     private readonly List<Term> _found = [];
+    private int _rare;
 
     private TermCounts()
     {
@@ -29,7 +33,8 @@ internal sealed class TermCounts
     /// <param name="longest">Words of the longest term, 1 to 3.</param>
     /// <param name="classes">The class of each row, by which rows are counted as well; null for none.</param>
     /// <param name="classCount">Number of classes.</param>
-    public static TermCounts Of(string[] texts, int longest, int[]? classes = null, int classCount = 0)
+    /// <param name="most">Terms at once, above which rare ones are forgotten.</param>
+    public static TermCounts Of(string[] texts, int longest, int[]? classes = null, int classCount = 0, int most = MostTermsAtOnce)
     {
         var counts = new TermCounts();
         var words = new List<int>();
@@ -42,6 +47,9 @@ internal sealed class TermCounts
                 for (var at = 0; at + length <= words.Count; at++)
                     counts.Count((words[at], length > 1 ? words[at + 1] : -1, length > 2 ? words[at + 2] : -1), row, classes, classCount);
             }
+
+            if (counts._found.Count > most)
+                counts.Forget(most);
         }
 
         return counts;
@@ -71,6 +79,20 @@ internal sealed class TermCounts
         term.Rows++;
         if (classes is not null)
             term.RowsOfClass![classes[row]]++;
+    }
+
+    private void Forget(int most)
+    {
+        // Until there is room again: else the next row would have to forget at once.
+        while (_found.Count > most / 2)
+        {
+            _rare++;
+            _found.RemoveAll(term => term.Rows <= _rare);
+        }
+
+        _terms.Clear();
+        foreach (var (index, term) in _found.Index())
+            _terms.Add(term.Key, index);
     }
 
     private void Split(string text, List<int> into)

@@ -106,10 +106,11 @@ internal sealed class TextEncoder : IFeatureEncoder
 
         private static Value Build(Value input, FittedColumn column)
         {
-            var texts = input.Reshape([input.Shape[0]]);
             if (column.Terms.Count == 0)
                 return input.LabelEncode([""], [0], 0).Cast(Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float);
-            var counted = texts.LowerCase().Tokenize(TermCounts.Word, Padding).CountTerms(column.Terms, column.Weights);
+            // Each row by itself: tokens of several rows would be padded to the longest of them, which is memory without bound.
+            var counted = input.ForEachRow(text => text
+                .LowerCase().Tokenize(TermCounts.Word, Padding).CountTerms(column.Terms, column.Weights).Reshape([column.Terms.Count]));
             var length = (counted * counted).ReduceSum([1], keepDimensions: true).Sqrt();
             // A row without any term is 0 and stays 0.
             return counted / length.Max(length.Scalar(1e-12));

@@ -5,7 +5,9 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace AIaaS.Learning.Onnx;
 
 /// <summary>Builds one ONNX graph (opset 17, IR 8). Nodes stay in the order of their making, which is a topological one.</summary>
-internal sealed class GraphBuilder(string name)
+/// <param name="name">Of the graph.</param>
+/// <param name="prefix">What all names begin with: those of a graph within another must differ from the other's.</param>
+internal sealed class GraphBuilder(string name, string prefix = "")
 {
     public const string MachineLearningDomain = "ai.onnx.ml";
 
@@ -131,6 +133,9 @@ internal sealed class GraphBuilder(string name)
         return value;
     }
 
+    /// <summary>Begins a graph that is to be an attribute of one of this graph's nodes.</summary>
+    public GraphBuilder Inner(string innerName) => new(innerName, Unique(innerName) + "/");
+
     /// <summary>The finished model; nodes and constants that no output needs are left out.</summary>
     public ModelProto ToModel()
     {
@@ -149,15 +154,19 @@ internal sealed class GraphBuilder(string name)
         graph.Input.AddRange(_inputs.Select(Describe));
         graph.Output.AddRange(_outputs.Select(Describe));
 
+        var domains = graph.Node.SelectMany(DomainsOf).ToHashSet();
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "AIaaS.Functions", Graph = graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OperatorSet });
-        if (nodes.Any(n => n.Domain == MachineLearningDomain))
+        if (domains.Contains(MachineLearningDomain))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = MachineLearningDomain, Version = MachineLearningOperatorSet });
-        foreach (var domain in nodes.Select(n => n.Domain).Distinct().Where(d => d is ExtensionsDomain or ContributedDomain or RuntimeDomain))
+        foreach (var domain in domains.Where(d => d is ExtensionsDomain or ContributedDomain or RuntimeDomain))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = ExtensionsOperatorSet });
         model.MetadataProps.AddRange(Metadata.Select(m => new StringStringEntryProto { Key = m.Key, Value = m.Value }));
         return model;
     }
+
+    private static IEnumerable<string> DomainsOf(NodeProto node) =>
+        node.Attribute.Where(attribute => attribute.G is not null).SelectMany(attribute => attribute.G.Node).SelectMany(DomainsOf).Prepend(node.Domain);
 
     private static ValueInfoProto Describe(Value value)
     {
@@ -179,11 +188,13 @@ internal sealed class GraphBuilder(string name)
     private string Reserve(string wanted)
     {
         ArgumentException.ThrowIfNullOrEmpty(wanted);
+        wanted = prefix + wanted;
         return _names.Add(wanted) ? wanted : throw new ArgumentException($"The graph already has a value named '{wanted}'.", nameof(wanted));
     }
 
     private string Unique(string stem)
     {
+        stem = prefix + stem;
         var unique = stem;
         while (!_names.Add(unique))
         {

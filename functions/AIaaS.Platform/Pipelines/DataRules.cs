@@ -38,7 +38,7 @@ internal static class DataRules
     }
 
     /// <exception cref="ProblemException">A value is out of bounds; the field is named.</exception>
-    public static void Validate(FeaturePlan plan)
+    public static void Validate(EncodingPlan plan)
     {
         OneOf(plan.Numbers, FeatureEncoders.Of(ColumnKind.Number), "features.numbers");
         OneOf(plan.Categories, FeatureEncoders.Of(ColumnKind.Category), "features.categories");

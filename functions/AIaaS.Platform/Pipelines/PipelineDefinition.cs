@@ -20,7 +20,7 @@ public sealed record PipelineDefinition
 
     public SplitPlan Split { get; init; } = new();
 
-    public FeaturePlan Features { get; init; } = new();
+    public EncodingPlan Features { get; init; } = new();
 
     public IReadOnlyList<string> Trainers { get; init; } = SweepValidation.UsualTrainers;
 

@@ -1,5 +1,6 @@
 using AIaaS.Formats;
 using AIaaS.Learning.Features;
+using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Trainers;
 
 namespace AIaaS.Learning.Tests.Features;
@@ -147,12 +148,35 @@ public sealed class FeatureEncodersTests
     }
 
     [Fact]
+    public void Of_more_terms_than_fit_at_once_the_frequent_ones_are_found()
+    {
+        var texts = Enumerable.Range(0, 500).Select(row => $"common words {(row % 5 == 0 ? "now and then" : "mostly")} unique{row} single{row}").ToArray();
+
+        var counts = TermCounts.Of(texts, longest: 1, most: 100);
+
+        Assert.True(counts.Terms.Count <= 102);
+        Assert.Equal([500, 500, 400, 100, 100, 100], counts.Terms.Where(term => term.Rows > 20).Select(term => term.Rows).OrderDescending());
+    }
+
+    [Fact]
+    public void Texts_are_cut_into_words_row_by_row_so_that_none_is_padded_to_the_length_of_another()
+    {
+        var table = new FeatureTable(2, [new TextColumn("t", ColumnKind.Text, ["good food", "good wine"])]);
+        var inputs = FeatureInput.For(table);
+        var graph = new GraphBuilder("features");
+        graph.Output("features", FeaturePipeline.Fit(table, inputs, [new TextEncoder()], new(new NumberTarget(new double[2]), 1)).Build(FeaturePipeline.AddInputs(graph, inputs)));
+
+        Assert.Contains(graph.Nodes, node => node.Operator == "Scan");
+        Assert.DoesNotContain(graph.Nodes, node => node.Operator == "Tokenizer");
+    }
+
+    [Fact]
     public void What_a_column_cannot_be_is_refused_with_what_it_can()
     {
         var schema = new DataSchema { Columns = [Column("city", ColumnKind.Category), Column("y", ColumnKind.Number)] };
 
         var refused = Assert.Throws<TrainingException>(() => FeatureSelection.From(
-            schema, "y", new FeaturePlan { Columns = new Dictionary<string, FeatureEncoding> { ["city"] = FeatureEncoding.Log } }));
+            schema, "y", new EncodingPlan { Columns = new Dictionary<string, FeatureEncoding> { ["city"] = FeatureEncoding.Log } }));
 
         Assert.Contains("one-hot", refused.Message, StringComparison.Ordinal);
     }
@@ -163,7 +187,7 @@ public sealed class FeatureEncodersTests
         var schema = new DataSchema { Columns = [Column("city", ColumnKind.Category), Column("y", ColumnKind.Number)] };
 
         var refused = Assert.Throws<TrainingException>(() => FeatureSelection.From(
-            schema, "y", new FeaturePlan { Columns = new Dictionary<string, FeatureEncoding> { ["town"] = FeatureEncoding.Drop } }));
+            schema, "y", new EncodingPlan { Columns = new Dictionary<string, FeatureEncoding> { ["town"] = FeatureEncoding.Drop } }));
 
         Assert.Contains("'town'", refused.Message, StringComparison.Ordinal);
     }
@@ -174,7 +198,7 @@ public sealed class FeatureEncodersTests
         var schema = new DataSchema { Columns = [Column("city", ColumnKind.Category), Column("note", ColumnKind.Text), Column("y", ColumnKind.Number)] };
 
         var selection = FeatureSelection.From(
-            schema, "y", new FeaturePlan { Texts = FeatureEncoding.Drop, Columns = new Dictionary<string, FeatureEncoding> { ["city"] = FeatureEncoding.Drop } });
+            schema, "y", new EncodingPlan { Texts = FeatureEncoding.Drop, Columns = new Dictionary<string, FeatureEncoding> { ["city"] = FeatureEncoding.Drop } });
 
         Assert.Empty(selection.Names);
         Assert.Equal(2, selection.Notes.Count);
@@ -184,10 +208,10 @@ public sealed class FeatureEncodersTests
 
     private static FeatureTable Only(string name) => new(Table.Rows, [Table.Columns.Single(column => column.Name == name)]);
 
-    private static IReadOnlyList<string> Slots(FeaturePlan plan, ITrainer trainer, FeatureTable? table = null) =>
+    private static IReadOnlyList<string> Slots(EncodingPlan plan, ITrainer trainer, FeatureTable? table = null) =>
         [.. FitTransform(plan, trainer, table ?? Table).Pipeline.Slots.Select(slot => slot.Name)];
 
-    private static (FeaturePipeline Pipeline, float[] Rows) FitTransform(FeaturePlan plan, ITrainer trainer, FeatureTable table)
+    private static (FeaturePipeline Pipeline, float[] Rows) FitTransform(EncodingPlan plan, ITrainer trainer, FeatureTable table)
     {
         if (plan.Texts is FeatureEncoding.Drop)
             table = new(table.Rows, [.. table.Columns.Where(column => column.Kind is not ColumnKind.Text)]);

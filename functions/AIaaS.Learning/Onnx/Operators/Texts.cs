@@ -5,6 +5,18 @@ namespace AIaaS.Learning.Onnx.Operators;
 /// <summary>Operators on texts.</summary>
 internal static class Texts
 {
+    /// <summary>Does the same with each row by itself, one after the other.</summary>
+    /// <param name="rows">Of shape [rows, …].</param>
+    /// <param name="body">From one row of shape […] to what becomes of it.</param>
+    /// <returns>The results, row after row.</returns>
+    public static Value ForEachRow(this Value rows, Func<Value, Value> body)
+    {
+        var inner = rows.Graph.Inner("each_row");
+        var result = inner.Output("result", body(inner.Input("row", rows.Type, Shape.Of(rows.Shape.Skip(1)))));
+        return rows.Graph.Apply(
+            "Scan", [rows], result.Type, [rows.Shape[0], .. result.Shape], ("body", inner.ToModel().Graph), ("num_scan_inputs", 1L));
+    }
+
     /// <summary>The letters A to Z in lower case; others stay, since the runtime knows no locale but C everywhere.</summary>
     /// <param name="texts">Of shape [rows].</param>
     public static Value LowerCase(this Value texts) =>

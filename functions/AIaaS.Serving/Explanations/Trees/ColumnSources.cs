@@ -28,7 +28,7 @@ internal static class ColumnSources
             known[input] = [feature];
         foreach (var node in graph.AncestorsOf(value))
         {
-            if (node.HasGraphs)
+            if (node.ReadsAround)
                 return null;
             if (graph.IsConstant(node.Outputs[0]))
                 continue;

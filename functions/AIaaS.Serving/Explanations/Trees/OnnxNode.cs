@@ -11,14 +11,14 @@ internal sealed record OnnxNode(string Type, string Domain, string[] Inputs, str
 
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _attributes = [];
 
-    /// <summary>Whether it has graphs of its own, which may read any value around them.</summary>
-    public bool HasGraphs { get; private init; }
+    /// <summary>Whether it has a graph of its own that reads other values than this node's inputs.</summary>
+    public bool ReadsAround { get; private init; }
 
     public bool Is(string type, string domain = "") => Type == type && (Domain == domain || (domain.Length == 0 && Domain == "ai.onnx"));
 
     public static OnnxNode Read(ReadOnlyMemory<byte> bytes)
     {
-        var (type, domain, inputs, outputs, hasGraphs) = ("", "", new List<string>(), new List<string>(), false);
+        var (type, domain, inputs, outputs, readsAround) = ("", "", new List<string>(), new List<string>(), false);
         var attributes = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
         var node = new WireReader(bytes.Span);
         while (node.Next())
@@ -42,7 +42,7 @@ internal sealed record OnnxNode(string Type, string Domain, string[] Inputs, str
                     {
                         if (attribute.Field == 1)
                             name = Encoding.UTF8.GetString(attribute.Message());
-                        hasGraphs |= attribute.Field is 6 or 11;
+                        readsAround |= attribute.Field is 6 or 11 && IsOpen(attribute.Message());
                     }
 
                     attributes[name] = content;
@@ -53,7 +53,67 @@ internal sealed record OnnxNode(string Type, string Domain, string[] Inputs, str
             }
         }
 
-        return new(type, domain, [.. inputs], [.. outputs], bytes, attributes) { HasGraphs = hasGraphs };
+        return new(type, domain, [.. inputs], [.. outputs], bytes, attributes) { ReadsAround = readsAround };
+    }
+
+    /// <summary>Whether an inner graph reads what it does not make or take itself; one with graphs within is taken to do so.</summary>
+    private static bool IsOpen(ReadOnlySpan<byte> graph)
+    {
+        var (own, read) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var reader = new WireReader(graph);
+        while (reader.Next())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    var node = new WireReader(reader.Message());
+                    while (node.Next())
+                    {
+                        if (node.Field is 1 or 2)
+                            (node.Field == 1 ? read : own).Add(Encoding.UTF8.GetString(node.Message()));
+                        if (node.Field == 5 && HasGraph(node.Message()))
+                            return true;
+                    }
+
+                    break;
+                case 5:
+                    own.Add(NameOf(reader.Message(), 8));
+                    break;
+                case 11:
+                    own.Add(NameOf(reader.Message(), 1));
+                    break;
+                case 12:
+                    read.Add(NameOf(reader.Message(), 1));
+                    break;
+            }
+        }
+
+        read.Remove("");
+        return !read.IsSubsetOf(own);
+    }
+
+    private static bool HasGraph(ReadOnlySpan<byte> attribute)
+    {
+        var reader = new WireReader(attribute);
+        while (reader.Next())
+        {
+            if (reader.Field is 6 or 11)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static string NameOf(ReadOnlySpan<byte> message, int field)
+    {
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == field)
+                return Encoding.UTF8.GetString(reader.Message());
+        }
+
+        return "";
     }
 
     private OnnxNode(string type, string domain, string[] inputs, string[] outputs, ReadOnlyMemory<byte> bytes, Dictionary<string, ReadOnlyMemory<byte>> attributes)

@@ -134,7 +134,7 @@ internal sealed class ScoreLink
         {
             if (node == _trees || node.Outputs.Length == 0)
                 return;
-            if (node.HasGraphs || Array.Exists(node.Inputs, _unreadable.Contains))
+            if (node.ReadsAround || Array.Exists(node.Inputs, _unreadable.Contains))
             {
                 _unreadable.UnionWith(node.Outputs);
                 return;

@@ -1,7 +1,7 @@
 namespace AIaaS.Formats;
 
 /// <summary>How raw columns become the numbers that a model learns from; what is null, each trainer chooses.</summary>
-public sealed record FeaturePlan
+public sealed record EncodingPlan
 {
     /// <summary>Of numbers and integers: <c>standard</c>, <c>min-max</c>, <c>robust</c>, <c>quantile</c>, <c>log</c> or <c>raw</c>.</summary>
     public FeatureEncoding? Numbers { get; init; }
