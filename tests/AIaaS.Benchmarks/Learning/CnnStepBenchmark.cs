@@ -10,10 +10,10 @@ internal sealed class CnnStepBenchmark : StepBenchmark<PicturesShape>
 
     public override string Description => "a training step of a convolutional network against PyTorch, one thread; or --device cuda";
 
-    // With higher rates PyTorch's own losses in single and double precision part before the first steps are over.
+    // At Adam's usual rate of 0.001 PyTorch's own losses in single and double precision are 0.0002 apart after 50 steps.
     protected override IReadOnlyList<PicturesShape> Shapes { get; } =
     [
-        new() { Channels = [1, 16, 32], Size = 28, Rows = 64, Steps = 20, Rate = 3e-4 },
+        new() { Channels = [1, 16, 32], Size = 28, Rows = 64, Steps = 20, Rate = 1e-4 },
         new() { Channels = [3, 32, 64], Size = 32, Rows = 64, Steps = 8, Rate = 1e-4 },
     ];
 

@@ -28,6 +28,22 @@ public sealed class GradientsTests
     }
 
     [Fact]
+    public void Powers_of_zero_and_zeroth_powers_have_gradients()
+    {
+        var graph = new GraphBuilder("test");
+        var x = graph.Input("x", TensorElementType.Double, [4]);
+        var exponent = graph.Input("exponent", TensorElementType.Double, [4]);
+        var gradients = Gradients.Of(x.Pow(exponent).ReduceSum(), [x, exponent]);
+        graph.Output("of_x", gradients[0]);
+        graph.Output("of_exponent", gradients[1]);
+        using var runner = new GraphRunner(graph);
+        (Array, long[])[] inputs = [(new double[] { 0, 0, 0, 2 }, [4]), (new double[] { 2, 1, 0, 0 }, [4])];
+
+        Assert.Equal([0.0, 1, 0, 0], runner.Run<double>("of_x", inputs));
+        Assert.Equal([0, 0, 0, Math.Log(2)], runner.Run<double>("of_exponent", inputs));
+    }
+
+    [Fact]
     public void An_operator_without_a_rule_is_named_with_its_node()
     {
         var graph = new GraphBuilder("test");
