@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -46,6 +47,22 @@ public sealed class ServingMetricsTests : IDisposable
         Assert.Equal((2, 4), (Sum("aiaas.predictions.requests"), Sum("aiaas.predictions.rows")));
         Assert.All(["parse", "queue", "run", "write"], stage => Assert.Equal(2, Sum($"aiaas.predictions.duration {stage}")));
         Assert.Equal((4, 2), (Sum("aiaas.runs.rows"), Sum("aiaas.runs.requests")));
+    }
+
+    [Fact]
+    public async Task Tensors_are_measured_as_rows_are()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Slow, metrics: _metrics);
+        var engine = new InferenceEngine(new(), TimeProvider.System, _metrics);
+
+        using (await InferAsync("""{"inputs":[{"name":"x","shape":[3,1],"datatype":"FP32","data":[1,2,3]}]}"""))
+            Assert.Equal((1, 3), (Sum("aiaas.predictions.requests"), Sum("aiaas.predictions.rows")));
+        await Assert.ThrowsAsync<InferenceRequestException>(async () => await InferAsync("""{"inputs":[]}"""));
+
+        Assert.Equal(1, Sum("aiaas.predictions.errors request"));
+        Assert.All(["parse", "run", "write"], stage => Assert.Equal(1, Sum($"aiaas.predictions.duration {stage}")));
+
+        ValueTask<InferenceAnswer> InferAsync(string body) => engine.InferAsync(client.Lease, new(System.Text.Encoding.UTF8.GetBytes(body)), null, "slow", "1", default);
     }
 
     [Fact]

@@ -196,9 +196,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
             response.Headers[HeaderLength] = length.ToString(CultureInfo.InvariantCulture);
         }
 
-        response.Headers["Server-Timing"] = string.Create(
-            CultureInfo.InvariantCulture,
-            $"parse;dur={answer.Parse.TotalMilliseconds:0.###}, run;dur={answer.Run.TotalMilliseconds:0.###}, write;dur={answer.Write.TotalMilliseconds:0.###}");
+        response.SetServerTiming(("parse", answer.Parse), ("run", answer.Run), ("write", answer.Write));
         var coding = request.ChooseContentCoding();
         if (coding is ContentCoding.Identity)
         {

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
 using AIaaS.Platform.Http;
@@ -74,7 +73,15 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         }
 
         response.ContentType = "application/json";
-        response.Headers["Server-Timing"] = Timing(summary);
+        if (summary.Repeated)
+        {
+            response.SetRepeated();
+        }
+        else
+        {
+            response.SetServerTiming(("parse", summary.Parse), ("queue", summary.Queue), ("run", summary.Run), ("write", summary.Write));
+        }
+
         if (response.BodyWriter.CanGetUnflushedBytes)
         {
             // Known whole before it is sent, it needs no chunks.
@@ -107,8 +114,4 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         request.HttpContext.Response.Headers["Preference-Applied"] = HttpRequestExtensions.RespondAsync;
         return BatchPredictionFunctions.Accepted(made);
     }
-
-    private static string Timing(in PredictionSummary summary) => summary.Repeated ? "cache" : string.Create(
-        CultureInfo.InvariantCulture,
-        $"parse;dur={summary.Parse.TotalMilliseconds:0.###}, queue;dur={summary.Queue.TotalMilliseconds:0.###}, run;dur={summary.Run.TotalMilliseconds:0.###}, write;dur={summary.Write.TotalMilliseconds:0.###}");
 }

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using AIaaS.Serving.Models;
+using AIaaS.Serving.Telemetry;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Inference;
@@ -22,7 +24,10 @@ public sealed record InferenceOptions
 /// apart in binary data only. Numbers that a datatype cannot hold are refused.</para>
 /// <para>Unknown properties and parameters are ignored; known ones that are given twice are refused.</para>
 /// </remarks>
-public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeProvider)
+/// <param name="options">Bounds.</param>
+/// <param name="timeProvider">The clock.</param>
+/// <param name="metrics">Null to measure nothing.</param>
+public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeProvider, ServingMetrics? metrics = null)
 {
     private readonly ConcurrentQueue<InferenceWorkspace> _idle = new();
 
@@ -46,17 +51,20 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
         ModelLease lease, in ReadOnlySequence<byte> body, long? headerLength, string modelName, string modelVersion, CancellationToken cancellationToken)
     {
         var workspace = _idle.TryDequeue(out var idle) ? idle : new();
+        var model = lease.Model;
+        var activity = metrics?.StartInference(model);
         try
         {
             var started = timeProvider.GetTimestamp();
-            var plan = lease.Model.Inference;
+            var plan = model.Inference;
             workspace.Begin(plan, options.MaxTensorBytes);
             InferenceRequestReader.Read(body, headerLength, plan, workspace);
             var parse = timeProvider.GetElapsedTime(started);
-            return RunAsync(lease, plan, workspace, parse, modelName, modelVersion, cancellationToken);
+            return RunAsync(model, plan, workspace, parse, activity, modelName, modelVersion, cancellationToken);
         }
         catch (Exception e)
         {
+            Fail(model, activity, e);
             Return(workspace);
             return ValueTask.FromException<InferenceAnswer>(e);
         }
@@ -72,7 +80,14 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
     }
 
     private async ValueTask<InferenceAnswer> RunAsync(
-        ModelLease lease, InferencePlan plan, InferenceWorkspace workspace, TimeSpan parse, string modelName, string modelVersion, CancellationToken cancellationToken)
+        LoadedModel model,
+        InferencePlan plan,
+        InferenceWorkspace workspace,
+        TimeSpan parse,
+        Activity? activity,
+        string modelName,
+        string modelVersion,
+        CancellationToken cancellationToken)
     {
         IDisposableReadOnlyCollection<OrtValue>? outputs = null;
         try
@@ -82,23 +97,35 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
                 ? plan.OutputNames
                 : [.. workspace.Requested.Select(o => plan.OutputNames[o.Output])];
             var rows = plan.Inputs.Length > 0 && workspace.ShapeOf(0) is [var first, ..] ? (int)first : 1;
-            outputs = await lease.RunAsync(plan.InputNames, workspace.TakeValues(), names, rows, cancellationToken);
+            outputs = await model.RunAsync(plan.InputNames, workspace.TakeValues(), names, rows, cancellationToken);
             var ran = timeProvider.GetTimestamp();
             var binaryBytes = AnswerWriter.Write(workspace, plan, outputs, modelName, modelVersion);
-            return new(this, workspace, outputs, binaryBytes)
+            var answer = new InferenceAnswer(this, workspace, outputs, binaryBytes)
             {
                 Rows = rows,
                 Parse = parse,
                 Run = timeProvider.GetElapsedTime(started, ran),
                 Write = timeProvider.GetElapsedTime(ran),
             };
+            metrics?.AddPrediction(model, new(rows, parse, default, answer.Run, answer.Write));
+            activity?.SetTag("rows", rows);
+            activity?.Dispose();
+            return answer;
         }
-        catch
+        catch (Exception e)
         {
+            Fail(model, activity, e);
             outputs?.Dispose();
             Return(workspace);
             throw;
         }
+    }
+
+    private void Fail(LoadedModel model, Activity? activity, Exception exception)
+    {
+        metrics?.AddError(model, exception);
+        activity?.SetStatus(ActivityStatusCode.Error, exception.GetType().Name);
+        activity?.Dispose();
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 
@@ -65,15 +66,10 @@ public sealed class ServingMetrics : IDisposable
     public void AddRefusal(string bound) => _refusals.Add(1, new KeyValuePair<string, object?>("bound", bound));
 
     /// <returns>Null where nobody listens.</returns>
-    internal Activity? StartPrediction(LoadedModel model)
-    {
-        if (!_activities.HasListeners())
-            return null;
-        var activity = _activities.StartActivity("predict");
-        activity?.SetTag("model", model.Reference.Id);
-        activity?.SetTag("version", model.Reference.Version);
-        return activity;
-    }
+    internal Activity? StartPrediction(LoadedModel model) => Start("predict", model);
+
+    /// <returns>Null where nobody listens.</returns>
+    internal Activity? StartInference(LoadedModel model) => Start("infer", model);
 
     internal void AddPrediction(LoadedModel model, in PredictionSummary summary)
     {
@@ -94,7 +90,7 @@ public sealed class ServingMetrics : IDisposable
             return;
         _errors.Add(1, model.Tags[0], new KeyValuePair<string, object?>("error", exception switch
         {
-            PredictionRequestException => "request",
+            PredictionRequestException or InferenceRequestException => "request",
             PredictionFailedException => "model",
             Batching.PredictionOverloadException => "overload",
             ModelBrokenException => "circuit",
@@ -133,5 +129,15 @@ public sealed class ServingMetrics : IDisposable
         _memory.Add(-model.Bytes);
         if (evicted)
             _evictions.Add(1, model.Tags[0]);
+    }
+
+    private Activity? Start(string name, LoadedModel model)
+    {
+        if (!_activities.HasListeners())
+            return null;
+        var activity = _activities.StartActivity(name);
+        activity?.SetTag("model", model.Reference.Id);
+        activity?.SetTag("version", model.Reference.Version);
+        return activity;
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Runtime;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -29,7 +30,7 @@ namespace AIaaS.Benchmarks.Serving;
 /// <param name="Memory">Working set in bytes.</param>
 /// <param name="Runs">Runs of the model so far.</param>
 /// <param name="Rows">Rows in them.</param>
-internal sealed record Usage(TimeSpan Cpu, long Allocated, long Memory, long Runs, long Rows);
+internal sealed record Usage(TimeSpan Cpu, long Allocated, long Memory, long Runs, long Rows, long Compiled);
 
 /// <summary>One side of a serving benchmark in a process of its own.</summary>
 internal sealed class ServingServer(Process process, int port) : IAsyncDisposable
@@ -77,7 +78,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
                 {
                     var runs = statistics();
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                        $"{Environment.CpuUsage.TotalTime.Ticks} {GC.GetTotalAllocatedBytes()} {Environment.WorkingSet} {runs.Runs} {runs.Rows}"));
+                        $"{Environment.CpuUsage.TotalTime.Ticks} {GC.GetTotalAllocatedBytes()} {Environment.WorkingSet} {runs.Runs} {runs.Rows} {JitInfo.GetCompiledMethodCount()}"));
                 }
 
                 await app.StopAsync(cancellationToken);
@@ -114,7 +115,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
     {
         await process.StandardInput.WriteLineAsync();
         var parts = (await process.StandardOutput.ReadLineAsync(cancellationToken))!.Split(' ').Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToArray();
-        return new Usage(TimeSpan.FromTicks(parts[0]), parts[1], parts[2], parts[3], parts[4]);
+        return new Usage(TimeSpan.FromTicks(parts[0]), parts[1], parts[2], parts[3], parts[4], parts[5]);
     }
 
     public async ValueTask DisposeAsync()
