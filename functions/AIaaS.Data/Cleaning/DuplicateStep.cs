@@ -11,6 +11,9 @@ internal sealed class DuplicateStep : ICleaningStep
     /// <summary>Rows whose marks fit into 64 MiB; beyond that the engine counts hashes on disk.</summary>
     private const long MostMarked = 16_000_000;
 
+    /// <summary>512 KiB of marks, which a few thousand rows hardly share: comparing rows of a wide table takes long to plan.</summary>
+    private const long FewestWords = 1 << 16;
+
     /// <summary>Of rows that repeat again and again so many are told apart, so that they are listed once.</summary>
     private const int MostKnown = 1_000_000;
 
@@ -70,7 +73,7 @@ internal sealed class DuplicateStep : ICleaningStep
     /// </summary>
     private static void MarkRepeated(DuckDbConnection connection, string hashes, long rows, CancellationToken cancellationToken)
     {
-        var seen = new ulong[BitOperations.RoundUpToPowerOf2((ulong)rows / 2 + 1)];
+        var seen = new ulong[BitOperations.RoundUpToPowerOf2((ulong)Math.Max(rows / 2, FewestWords))];
         var known = new HashSet<long>();
         var repeated = new List<long>();
         using (DuckDbResult result = connection.Query(hashes, cancellationToken))

@@ -127,7 +127,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
         // The engine counts whole blocks for every column, most of which a wide and short table never touches.
-        int widest = inspected.Where(source => source.Kind == SourceKind.Delimited).Select(source => DelimitedDialect.Detect(source.Path, source.Name).Columns).DefaultIfEmpty().Max();
+        int widest = inspected.Max(SourceWidth.Of);
         memoryLimit = Math.Max(memoryLimit, widest * CountedForColumn);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {

@@ -19,7 +19,7 @@ internal static class DistinctValues
     private const long FewSampled = 1_000;
 
     /// <summary>Up to this many rows one ordered map per column is cheaper than a hash table per column.</summary>
-    private const long SmallRows = 10_000;
+    public const long SmallRows = 10_000;
 
     private static readonly string Threshold = (ulong.MaxValue / Share).ToString(CultureInfo.InvariantCulture);
 

@@ -7,6 +7,11 @@ namespace AIaaS.Data.Preparation;
 /// <summary>Reads JSON, JSON Lines and Parquet, which bring their own types.</summary>
 internal sealed class DocumentReader(DuckDbConnection connection, Quarantine quarantine, string workFolder, List<string> findings)
 {
+    private const int WideColumns = 500;
+
+    /// <summary>A part of what the engine says where it takes rows for something else.</summary>
+    private const string NoRecords = "expected records";
+
     public RawTable Read(InspectedSource source, string table, CancellationToken cancellationToken)
     {
         string path = source.Path;
@@ -18,17 +23,25 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
             KeepValidLines(source, path, linesPath, cancellationToken);
             origin = origin with { OpenLocator = () => new JsonLinesRowLocator(path, linesPath) };
         }
-        string reader = source.Kind switch
+        Func<string, string> reader = source.Kind switch
         {
-            SourceKind.Parquet => $"read_parquet({Sql.Literal(path)}, hive_partitioning=false)",
-            SourceKind.JsonLines => $"read_json({Sql.Literal(path)}, format='newline_delimited', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={JsonLine.Longest})",
-            _ => $"read_json({Sql.Literal(path)}, format='auto', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={JsonLine.Longest})",
+            SourceKind.Parquet => _ => $"read_parquet({Sql.Literal(path)}, hive_partitioning=false)",
+            SourceKind.JsonLines => JsonReader(path, "newline_delimited"),
+            _ => JsonReader(path, "auto"),
         };
         var names = new List<string>();
         var types = new List<string>();
         try
         {
-            connection.Execute($"CREATE TABLE {table}_named AS SELECT * FROM {reader}", cancellationToken);
+            try
+            {
+                connection.Execute($"CREATE TABLE {table}_named AS SELECT * FROM {reader("")}", cancellationToken);
+            }
+            catch (DuckDbException exception) when (exception.Message.Contains(NoRecords, StringComparison.Ordinal))
+            {
+                // Rows of hundreds of names with like values, or that share few names, are taken for maps, as objects inside of rows should be.
+                connection.Execute($"CREATE TABLE {table}_named AS SELECT * FROM {reader(", map_inference_threshold=-1, field_appearance_threshold=0")}", cancellationToken);
+            }
         }
         catch (DuckDbException exception)
         {
@@ -48,8 +61,16 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
         if (source.Kind == SourceKind.Json && types.Exists(IsNested) && connection.QueryInt64($"SELECT count(*) FROM {table}_named", cancellationToken) == 1)
             findings.Add($"{source.Name} is one object and so one row. If its rows are in a list inside of it, send that list.");
         string columns = string.Join(", ", names.Select((name, i) => Invariant($"{Sql.Identifier(name)} AS c{i}")));
-        connection.Execute($"CREATE VIEW {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
-        return new(table, source.Kind, [.. HeaderRow.Names(names, names.Count, findings).Select((name, i) => new RawColumn(name, types[i]))], origin) { RowNumber = "ord", DropSql = $"DROP TABLE {table}_named CASCADE" };
+        // A view costs each question the binding of all of its columns, which for thousands is more than the copy.
+        bool isWide = names.Count > WideColumns;
+        connection.Execute($"CREATE {(isWide ? "TABLE" : "VIEW")} {table} AS SELECT {columns}, rowid AS ord FROM {table}_named", cancellationToken);
+        if (isWide)
+            connection.Execute($"DROP TABLE {table}_named", cancellationToken);
+        return new(table, source.Kind, [.. HeaderRow.Names(names, names.Count, findings).Select((name, i) => new RawColumn(name, types[i]))], origin)
+        {
+            RowNumber = "ord",
+            DropSql = isWide ? $"DROP TABLE {table}" : $"DROP TABLE {table}_named CASCADE",
+        };
     }
 
     /// <summary>Copies the lines that are JSON objects; the others are quarantined with their line.</summary>
@@ -92,13 +113,16 @@ internal sealed class DocumentReader(DuckDbConnection connection, Quarantine qua
             findings.Add(Invariant($"{source.Name}: NaN and Infinity, which JSON does not have, are taken as missing; they are in {repaired} of {kept} lines."));
     }
 
+    private static Func<string, string> JsonReader(string path, string format) => more =>
+        $"read_json({Sql.Literal(path)}, format='{format}', records=true, sample_size=-1, hive_partitioning=false, maximum_object_size={JsonLine.Longest}{more})";
+
     private static bool IsNested(string type) => type is "JSON" || type.EndsWith("[]", StringComparison.Ordinal) || type.StartsWith("STRUCT", StringComparison.Ordinal) || type.StartsWith("MAP", StringComparison.Ordinal);
 
     private static DatasetException Unreadable(InspectedSource source, string path, string message)
     {
         if (source.Kind == SourceKind.Parquet)
             return new(DatasetReasons.Malformed, $"{source.Name} cannot be read as Parquet: {FirstLine(message, path)}");
-        return new(DatasetReasons.Malformed, message.Contains("expected records", StringComparison.Ordinal)
+        return new(DatasetReasons.Malformed, message.Contains(NoRecords, StringComparison.Ordinal)
             ? $"{source.Name} holds no objects with values, which rows are made of. Send an array of objects such as [{{\"name\":\"value\"}}], or one object per line."
             : $"{source.Name} cannot be read as JSON (an array of objects, or one object per line): {FirstLine(message, path)}");
     }

@@ -210,6 +210,12 @@ internal sealed class Profiler(DuckDbConnection connection, PreparedTable table,
 
     private void AddTopValues(int[] batch, ColumnSummary[] columns, CancellationToken cancellationToken)
     {
+        if (table.Columns.Count > Batch && rows <= DistinctValues.SmallRows)
+        {
+            foreach ((int i, List<ValueCount> values) in SmallTopValues.Count(connection, table, batch, MostTopValues, LongestValue, cancellationToken))
+                columns[i] = columns[i] with { TopValues = values };
+            return;
+        }
         string source = table.Table;
         if (table.Columns.Count > Batch)
         {

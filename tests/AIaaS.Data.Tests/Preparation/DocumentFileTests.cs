@@ -124,4 +124,38 @@ public sealed class DocumentFileTests : PreparationTest
         PreparationResult result = Prepare(Folder["a.parquet"]);
         Assert.Equal(("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"), (result.Profile.Columns[0].Min!.Value.GetString(), result.Profile.Columns[0].Max!.Value.GetString()));
     }
+
+    [Fact]
+    public void Rows_that_share_few_names_are_a_table()
+    {
+        PreparationResult result = PrepareText(string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"n{i}\": {i}}}\n")), "sparse.jsonl");
+        Assert.Equal(40, result.Schema.Columns.Count);
+        Assert.Equal(7f, Numbers("n7")[7]);
+    }
+
+    [Theory]
+    [InlineData("jsonl")]
+    [InlineData("json")]
+    [InlineData("parquet")]
+    public void Thousands_of_columns_are_prepared_within_the_memory_they_need(string format)
+    {
+        const int Columns = 2_000;
+        string path = Folder[$"wide.{format}"];
+        if (format == "parquet")
+        {
+            using var database = DuckDbDatabase.Open();
+            using DuckDbConnection connection = database.Connect();
+            connection.Execute($"COPY (SELECT {string.Join(", ", Enumerable.Range(0, Columns).Select(i => i == 0 ? "i AS c0" : $"(i + {i}) % 7 / 2 AS c{i}"))} FROM range(300) t(i)) TO {Sql.Literal(path)} (FORMAT parquet)");
+        }
+        else
+        {
+            string[] rows = [.. Enumerable.Range(0, 300).Select(row => $"{{{string.Join(',', Enumerable.Range(0, Columns).Select(i => FormattableString.Invariant($"\"c{i}\":{(i == 0 ? row : (row + i) % 7 / 2.0)}")))}}}")];
+            File.WriteAllText(path, format == "json" ? $"[{string.Join(",\n", rows)}]" : string.Join('\n', rows));
+        }
+
+        PreparationResult result = new DatasetPreparation(new PreparationOptions { MemoryLimit = 100 << 20 }).Prepare([new DatasetSource(path)], new PrepareParameters(), Output);
+
+        Assert.Equal(Columns, result.Schema.Columns.Count);
+        Assert.All(result.Profile.Columns.Skip(1), column => Assert.Equal((300, 7), (column.Count - column.Missing, column.TopValues!.Count)));
+    }
 }
