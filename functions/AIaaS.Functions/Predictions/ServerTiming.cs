@@ -17,7 +17,7 @@ internal static class ServerTiming
         foreach (var (name, time) in stages)
         {
             // Formatting a number by a pattern takes longer than many a stage.
-            var (milliseconds, microseconds) = Math.DivRem((long)time.TotalMicroseconds, 1000);
+            var (milliseconds, microseconds) = Math.DivRem(time.Ticks / TimeSpan.TicksPerMicrosecond, 1000);
             text[length..].TryWrite($"{(length == 0 ? "" : ", ")}{name};dur={milliseconds}.{microseconds:D3}", out var written);
             length += written;
         }
