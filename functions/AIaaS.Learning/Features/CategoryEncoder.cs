@@ -56,10 +56,7 @@ internal sealed class CategoryEncoder(int maximumCategories = CategoryEncoder.Mo
         {
             string[] keys = column.HasMissing ? [.. column.Categories, ""] : column.Categories;
             var indices = Enumerable.Range(0, keys.Length).Select(i => (long)(i < column.Other ? i : column.Other + 1)).ToArray();
-            // An encoder without keys is invalid; all values are unknown to it.
-            var index = keys.Length == 0
-                ? input.LabelEncode([""], [column.Other], column.Other)
-                : input.LabelEncode(keys, indices, column.Other);
+            var index = input.LabelEncode(keys, indices, column.Other);
             return index.OneHot(column.Width).Reshape([input.Shape[0], column.Width]);
         }
     }

@@ -122,10 +122,7 @@ internal sealed class TargetEncoder(int moreThan = 0) : IFeatureEncoder
         private static Value Build(Value input, FittedColumn column)
         {
             long[] codes = [.. Enumerable.Range(0, column.Categories.Length).Select(i => (long)i)];
-            // An encoder without keys is invalid; all values are unknown to it.
-            var code = column.Categories.Length == 0
-                ? input.LabelEncode([""], [0], 0)
-                : input.LabelEncode(column.Categories, codes, column.Categories.Length);
+            var code = input.LabelEncode(column.Categories, codes, column.Categories.Length);
             return input.Graph.Constant("averages", column.Table, column.Categories.Length + 1, column.Targets.Length)
                 .Gather(code.Reshape([input.Shape[0]]), axis: 0);
         }

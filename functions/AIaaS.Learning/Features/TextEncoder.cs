@@ -3,6 +3,7 @@ using AIaaS.Formats;
 using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Onnx.Operators;
 using AIaaS.Learning.Trainers;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace AIaaS.Learning.Features;
 
@@ -107,7 +108,7 @@ internal sealed class TextEncoder : IFeatureEncoder
         private static Value Build(Value input, FittedColumn column)
         {
             if (column.Terms.Count == 0)
-                return input.LabelEncode([""], [0], 0).Cast(Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float);
+                return input.LabelEncode([], [], 0).Cast(TensorElementType.Float);
             // Each row by itself: tokens of several rows would be padded to the longest of them, which is memory without bound.
             var counted = input.ForEachRow(text => text
                 .LowerCase().Tokenize(TermCounts.Word, Padding).CountTerms(column.Terms, column.Weights).Reshape([column.Terms.Count]));

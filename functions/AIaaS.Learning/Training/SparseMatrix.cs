@@ -28,9 +28,7 @@ internal sealed class SparseMatrix
     public static SparseMatrix? Of(float[] dense, int rows, int columns)
     {
         var most = (long)(dense.LongLength * MostDense);
-        long used = 0;
-        var starts = new int[rows + 1];
-        var ofColumn = new int[columns + 1];
+        var (starts, indices, numbers) = (new int[rows + 1], new List<int>(), new List<float>());
         for (var row = 0; row < rows; row++)
         {
             var values = dense.AsSpan(row * columns, columns);
@@ -38,38 +36,18 @@ internal sealed class SparseMatrix
             while (values[from..].IndexOfAnyExcept(0f) is >= 0 and var next)
             {
                 from += next;
-                ofColumn[from + 1]++;
+                indices.Add(from);
+                numbers.Add(values[from]);
                 from++;
-                used++;
             }
 
-            if (used > most)
+            if (indices.Count > most)
                 return null;
-            starts[row + 1] = (int)used;
+            starts[row + 1] = indices.Count;
         }
 
-        var byRow = new Compressed(starts, new int[used], new float[used]);
-        for (var column = 0; column < columns; column++)
-            ofColumn[column + 1] += ofColumn[column];
-        var byColumn = new Compressed(ofColumn, new int[used], new float[used]);
-        var ends = ofColumn[..^1];
-        var at = 0;
-        for (var row = 0; row < rows; row++)
-        {
-            var values = dense.AsSpan(row * columns, columns);
-            var from = 0;
-            while (values[from..].IndexOfAnyExcept(0f) is >= 0 and var next)
-            {
-                from += next;
-                (byRow.Indices[at], byRow.Values[at]) = (from, values[from]);
-                var place = ends[from]++;
-                (byColumn.Indices[place], byColumn.Values[place]) = (row, values[from]);
-                from++;
-                at++;
-            }
-        }
-
-        return new(byRow, byColumn);
+        var byRow = new Compressed(starts, [.. indices], [.. numbers]);
+        return new(byRow, byRow.Transpose(columns));
     }
 
     /// <summary>Scores: <c>this · weights + intercept</c>.</summary>
@@ -106,6 +84,28 @@ internal sealed class SparseMatrix
     private sealed record Compressed(int[] Starts, int[] Indices, float[] Values)
     {
         private int Lines => Starts.Length - 1;
+
+        /// <summary>The same numbers by their places along the lines.</summary>
+        public Compressed Transpose(int places)
+        {
+            var starts = new int[places + 1];
+            foreach (var place in Indices)
+                starts[place + 1]++;
+            for (var place = 0; place < places; place++)
+                starts[place + 1] += starts[place];
+            var result = new Compressed(starts, new int[Indices.Length], new float[Values.Length]);
+            var ends = starts[..^1];
+            for (var line = 0; line < Lines; line++)
+            {
+                for (var i = Starts[line]; i < Starts[line + 1]; i++)
+                {
+                    var at = ends[Indices[i]]++;
+                    (result.Indices[at], result.Values[at]) = (line, Values[i]);
+                }
+            }
+
+            return result;
+        }
 
         public void Multiply(float[] by, float[] offset, float[] into, int width, int threads)
         {

@@ -60,7 +60,7 @@ internal abstract class StepBenchmark<TShape> : IBenchmark
                 for (var turn = 0; turn < Turns; turn++)
                 {
                     theirs.Add(await Python.RunAsync<Cost>("pytorch", Script, [folder, Device], cancellationToken));
-                    ours.Add(await MeasureAsync(folder, cancellationToken));
+                    ours.Add(await OwnProcess.RunAsync<Cost>(Name, FolderVariable, folder, cancellationToken));
                 }
 
                 var difference = ours[0].Losses.Zip(theirs[0].Losses, (a, b) => Math.Abs(a - b)).Max();
@@ -88,24 +88,6 @@ internal abstract class StepBenchmark<TShape> : IBenchmark
 
     private static void Print(string side, List<Cost> costs) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"  {side,-8} {costs.Min(c => c.Best) * 1e6:F0} µs a step (median {costs.SelectMany(c => c.Seconds).Order().ElementAt(costs.Sum(c => c.Seconds.Length) / 2) * 1e6:F0}), peak memory {costs.Max(c => c.PeakBytes) >> 20} MiB"));
-
-    private async Task<Cost> MeasureAsync(string folder, CancellationToken cancellationToken)
-    {
-        var start = new ProcessStartInfo(Environment.ProcessPath!)
-        {
-            RedirectStandardOutput = true,
-            Environment = { [FolderVariable] = folder },
-        };
-        if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet")
-            start.ArgumentList.Add(typeof(StepShape).Assembly.Location);
-        start.ArgumentList.Add(Name);
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0
-            ? JsonSerializer.Deserialize<Cost>(output.Trim().Split('\n')[^1], JsonSerializerOptions.Web)!
-            : throw new InvalidOperationException($"Our side failed: {output}");
-    }
 
     /// <summary>Our side, in this child process: prints what it took.</summary>
     private void Work(string folder)

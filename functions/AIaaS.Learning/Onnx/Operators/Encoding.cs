@@ -12,8 +12,9 @@ internal static class Encoding
             [texts],
             [(TensorElementType.Int64, texts.Shape)],
             GraphBuilder.MachineLearningDomain,
-            ("keys_strings", keys),
-            ("values_int64s", indices),
+            // An encoder without keys is invalid; all texts are unknown to it.
+            ("keys_strings", keys.Length == 0 ? [""] : keys),
+            ("values_int64s", keys.Length == 0 ? [absent] : indices),
             ("default_int64", absent))[0];
 
     /// <summary>1 at the index and 0 elsewhere along a new last axis of this size; all 0 for an index past its end.</summary>
