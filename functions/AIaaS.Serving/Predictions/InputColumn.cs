@@ -38,6 +38,9 @@ internal abstract class InputColumn(FeaturePlan plan)
     /// <exception cref="PredictionRequestException">It is no value of this feature.</exception>
     public abstract void Read(ref Utf8JsonReader reader, int row);
 
+    /// <summary>Takes a number, where it is a value of this feature as it is.</summary>
+    public virtual bool TryRead(double number, int row) => false;
+
     /// <exception cref="PredictionRequestException">The model cannot do without this feature.</exception>
     public abstract void SetMissing(int row);
 
@@ -140,11 +143,8 @@ internal sealed class FloatingColumn<T>(FeaturePlan plan) : PinnedColumn<T>(plan
         switch (reader.TokenType)
         {
             case JsonTokenType.Number when _kind is not (ColumnKind.Boolean or ColumnKind.Datetime):
-                // By way of double as the training data came: 0.1 is the same float here and there.
-                var value = T.CreateTruncating(JsonTokens.NumberOf(ref reader));
-                if (!T.IsFinite(value))
+                if (!TryRead(JsonTokens.NumberOf(ref reader), row))
                     throw OutOfRange(ref reader, row, typeof(T) == typeof(float) ? "a 32-bit float" : "a 64-bit float");
-                Values[row] = value;
                 break;
             case JsonTokenType.True when _kind == ColumnKind.Boolean:
                 Values[row] = T.One;
@@ -166,6 +166,16 @@ internal sealed class FloatingColumn<T>(FeaturePlan plan) : PinnedColumn<T>(plan
                     _ => "a number",
                 });
         }
+    }
+
+    public override bool TryRead(double number, int row)
+    {
+        // By way of double as the training data came: 0.1 is the same float here and there.
+        var value = T.CreateTruncating(number);
+        if (_kind is ColumnKind.Boolean or ColumnKind.Datetime || !T.IsFinite(value))
+            return false;
+        Values[row] = value;
+        return true;
     }
 
     public override void SetMissing(int row)

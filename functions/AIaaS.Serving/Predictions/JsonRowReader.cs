@@ -18,13 +18,16 @@ internal static class JsonRowReader
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
     public static void Read(in ReadOnlySequence<byte> body, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
-        rows.Clear();
         // The reader takes longer over a text in pieces than copying them together does.
         var whole = body.IsSingleSegment || body.Length > LongestCopy ? null : ArrayPool<byte>.Shared.Rent((int)body.Length);
         try
         {
-            var reader = whole is null ? new Utf8JsonReader(WithoutByteOrderMark(body)) : new Utf8JsonReader(WithoutByteOrderMark(Join(body, whole)));
-            ReadBody(ref reader, plan, rows, context);
+            var text = WithoutByteOrderMark(whole is null ? body : Join(body, whole));
+            if (text.IsSingleSegment && TryRead(text.FirstSpan, plan, rows, context))
+                return;
+            rows.Clear();
+            var reader = new Utf8JsonReader(text);
+            ReadBody(ref reader, [], plan, rows, context);
         }
         catch (JsonException e)
         {
@@ -35,6 +38,22 @@ internal static class JsonRowReader
         {
             if (whole is not null)
                 ArrayPool<byte>.Shared.Return(whole);
+        }
+    }
+
+    /// <returns>False for what is not JSON; having passed rows over, the reader cannot tell where.</returns>
+    private static bool TryRead(ReadOnlySpan<byte> text, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
+    {
+        rows.Clear();
+        try
+        {
+            var reader = new Utf8JsonReader(text);
+            ReadBody(ref reader, text, plan, rows, context);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 
@@ -53,7 +72,12 @@ internal static class JsonRowReader
         return start.SequenceEqual(Encoding.UTF8.Preamble) ? body.Slice(start.Length) : body;
     }
 
-    private static void ReadBody(ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
+    /// <param name="reader">At the beginning of the body.</param>
+    /// <param name="text">The body where it is in one piece, else empty.</param>
+    /// <param name="plan">The model's.</param>
+    /// <param name="rows">Takes the rows.</param>
+    /// <param name="context">The request's.</param>
+    private static void ReadBody(ref Utf8JsonReader reader, ReadOnlySpan<byte> text, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -73,7 +97,7 @@ internal static class JsonRowReader
                     reader.Read();
                     if (reader.TokenType != JsonTokenType.StartArray)
                         throw Malformed($"'rows' is not an array. {Form}");
-                    ReadRows(ref reader, plan, rows, named < 0 ? null : rented.AsSpan(0, named), named >= 0, context);
+                    ReadRows(ref reader, text, plan, rows, named < 0 ? null : rented.AsSpan(0, named), named >= 0, context);
                 }
                 else if (NameIs(ref reader, "columns"u8))
                 {
@@ -148,10 +172,21 @@ internal static class JsonRowReader
     }
 
     private static void ReadRows(
-        ref Utf8JsonReader reader, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, bool hasColumns, in PredictionContext context)
+        ref Utf8JsonReader reader, ReadOnlySpan<byte> text, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, bool hasColumns, in PredictionContext context)
     {
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        // A reader in this state takes any row for the first, and so goes on at each that it is set to.
+        var beforeRows = reader.CurrentState;
+        var position = 0;
+        while (true)
         {
+            if (!text.IsEmpty)
+            {
+                position = JsonRowScanner.Read(text, position + (int)reader.BytesConsumed, plan, rows, hasColumns ? columns : plan.FeatureOrder, context);
+                reader = new(text[position..], isFinalBlock: true, beforeRows);
+            }
+
+            if (!reader.Read() || reader.TokenType == JsonTokenType.EndArray)
+                break;
             if (rows.Rows == context.MaxRows)
                 throw new PredictionRequestException(PredictionError.TooManyRows, $"A request may have {context.MaxRows} rows at most; send more in several requests.");
             rows.BeginRow();
@@ -222,7 +257,7 @@ internal static class JsonRowReader
             throw Malformed($"rows[{rows.Rows}] has {column} values for {columns.Length} columns; give null where one is missing.");
     }
 
-    private static void ReadValue(ref Utf8JsonReader reader, InputColumn column, int row, in PredictionContext context)
+    public static void ReadValue(ref Utf8JsonReader reader, InputColumn column, int row, in PredictionContext context)
     {
         if (reader.TokenType == JsonTokenType.String && column.Plan.TakesNumbers && IsNonFinite(ref reader))
         {

@@ -23,6 +23,7 @@ internal sealed class PredictionPlan
         Features = features;
         Outputs = outputs;
         Classes = classes;
+        FeatureOrder = [.. Enumerable.Range(0, features.Length)];
         _featuresByName = Index(features.Select(f => f.Utf8Name));
         _classesByText = Index(classes.Select(c => c.Utf8Text));
     }
@@ -33,6 +34,9 @@ internal sealed class PredictionPlan
     public ModelSignature Signature { get; }
 
     public FeaturePlan[] Features { get; }
+
+    /// <summary>The index of each feature: the columns of rows that name none.</summary>
+    public int[] FeatureOrder { get; }
 
     public OutputPlan[] Outputs { get; }
 
@@ -213,6 +217,9 @@ internal sealed class PredictionPlan
 internal sealed record FeaturePlan(ModelFeature Feature, TensorElementType ElementType, int Rank)
 {
     public byte[] Utf8Name { get; } = Encoding.UTF8.GetBytes(Feature.Name);
+
+    /// <summary>The name as a property, colon included; empty where JSON has to escape it.</summary>
+    public byte[] Utf8Key { get; } = Feature.Name.Any(c => c is '"' or '\\' or < ' ') ? [] : Encoding.UTF8.GetBytes($"\"{Feature.Name}\":");
 
     /// <summary>Whether its values are numbers that may be missing.</summary>
     public bool TakesNumbers { get; } = ElementType is TensorElementType.Float or TensorElementType.Double && Feature.Kind is not (ColumnKind.Boolean or ColumnKind.Datetime);

@@ -62,6 +62,9 @@ internal sealed class RowBuffer
         return true;
     }
 
+    /// <summary>Forgets what the current row gave, which begins anew.</summary>
+    public void AbandonRow() => Array.Clear(_lastGiven);
+
     public void EndRow()
     {
         for (var i = 0; _given < Columns.Length && i < Columns.Length; i++)
