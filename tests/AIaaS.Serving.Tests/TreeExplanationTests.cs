@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Text.Json;
 using AIaaS.Formats;
+using AIaaS.Learning.Evaluation;
 using AIaaS.Learning.Features;
 using AIaaS.Learning.Onnx.Operators;
 using AIaaS.Learning.Trainers;
@@ -32,6 +33,26 @@ public class TreeExplanationTests
         { "forest", 3, ExplanationScale.Probability },
         { "tree", 0, ExplanationScale.Probability },
     };
+
+    public static TheoryData<string, string, int, ExplanationScale> Calibrated
+    {
+        get
+        {
+            var kinds = new TheoryData<string, string, int, ExplanationScale>();
+            foreach (var calibration in new[] { Calibration.Temperature, Calibration.Sigmoid, Calibration.Isotonic })
+            {
+                foreach (var (trainer, classes) in new[] { ("boosting", 2), ("boosting", 3), ("forest", 2) })
+                {
+                    kinds.Add(calibration.ToString(), trainer, classes, ExplanationScale.Probability);
+                    // Steps give whole ranges of probabilities 0, of which the log-odds are a matter of rounding.
+                    if (calibration != Calibration.Isotonic)
+                        kinds.Add(calibration.ToString(), trainer, classes, ExplanationScale.LogOdds);
+                }
+            }
+
+            return kinds;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -75,6 +96,33 @@ public class TreeExplanationTests
         await using var client = await PredictionClient.StartAsync(model);
 
         await AssertExactAsync(client, trees, [""], ExplanationScale.Probability);
+    }
+
+    [Theory]
+    [MemberData(nameof(Calibrated))]
+    public async Task Calibrated_probabilities_are_shared_out_as_well(string calibration, string trainer, int classes, ExplanationScale scale)
+    {
+        var trees = new TrainedTrees(4);
+        await using var client = await PredictionClient.StartAsync(Train(trees, trainer, classes, Calibrator(calibration, classes).Build));
+
+        await AssertExactAsync(client, trees, [.. Enumerable.Range(0, classes).Select(k => $"k{k}")], scale);
+    }
+
+    [Theory]
+    [InlineData("Temperature", 2)]
+    [InlineData("Temperature", 3)]
+    [InlineData("Sigmoid", 2)]
+    public async Task Calibrated_log_odds_stay_a_sum_of_trees_however_many_features_there_are(string calibration, int classes)
+    {
+        var trees = new TrainedTrees(60);
+        await using var client = await PredictionClient.StartAsync(Train(trees, "boosting", classes, Calibrator(calibration, classes).Build));
+
+        var explanation = await ExplainAsync(client, trees, [.. Enumerable.Range(0, 100)], new() { Scale = ExplanationScale.LogOdds });
+
+        var probabilities = (await client.PredictAsync(Body(trees, 0))).GetProperty("predictions")[0].GetProperty("probabilities");
+        Assert.Equal("trees", explanation.GetProperty("method").GetString());
+        AssertAddsUp(explanation, "k1");
+        Assert.Equal(LogOdds([.. probabilities.EnumerateObject().Select(p => p.Value.GetDouble())], 1), Number(explanation.GetProperty("prediction"), "k1"), 1e-4);
     }
 
     [Fact]
@@ -155,12 +203,32 @@ public class TreeExplanationTests
         Assert.Equal(1, source.FilesOpened);
     }
 
-    private static TestModel Train(TrainedTrees trees, string trainer, int classes) => trainer switch
+    private static TestModel Train(TrainedTrees trees, string trainer, int classes, Func<Learning.Onnx.Value, Learning.Onnx.Value>? after = null) => trainer switch
     {
-        "boosting" => trees.Train(new GradientBoostingTrainer(TimeProvider.System), classes, null, null, Boosting),
-        "forest" => trees.Train(new RandomForestTrainer(TimeProvider.System), classes, null, null, Forest),
-        _ => trees.Train(new DecisionTreeTrainer(TimeProvider.System), classes, null, null, ("leaves", 12)),
+        "boosting" => trees.Train(new GradientBoostingTrainer(TimeProvider.System), classes, null, after, Boosting),
+        "forest" => trees.Train(new RandomForestTrainer(TimeProvider.System), classes, null, after, Forest),
+        _ => trees.Train(new DecisionTreeTrainer(TimeProvider.System), classes, null, after, ("leaves", 12)),
     };
+
+    /// <summary>Fitted on probabilities that say too much of classes that are made up.</summary>
+    private static ICalibrator Calibrator(string kind, int classes)
+    {
+        const int Rows = 400;
+        var random = new Random(5);
+        var (probabilities, truth) = (new float[Rows * classes], new int[Rows]);
+        for (var row = 0; row < Rows; row++)
+        {
+            var weights = Enumerable.Range(0, classes).Select(_ => 0.1 + random.NextDouble()).ToArray();
+            var (draw, own) = (random.NextDouble() * weights.Sum(), 0);
+            while (own < classes - 1 && draw > weights[own])
+                draw -= weights[own++];
+            truth[row] = own;
+            for (var k = 0; k < classes; k++)
+                probabilities[(row * classes) + k] = (float)(Math.Pow(weights[k], 2) / weights.Sum(w => Math.Pow(w, 2)));
+        }
+
+        return Calibrators.Fit(Enum.Parse<Calibration>(kind), probabilities, truth, classes);
+    }
 
     /// <summary>4 where the sum of the features is above 1.5, else 2.</summary>
     private static Learning.Onnx.Value Stump(Learning.Onnx.Value sum) => sum.Graph.Apply(
@@ -216,9 +284,7 @@ public class TreeExplanationTests
             var given = outputs.Select(output => Number(prediction.GetProperty(output.Length > 0 ? "probabilities" : "value"), output)).ToArray();
             for (var output = 0; output < given.Length; output++)
             {
-                var value = scale == ExplanationScale.LogOdds
-                    ? Math.Log(given[output]) - (given.Index().Where(g => g.Index != output).Sum(g => Math.Log(g.Item)) / (given.Length - 1))
-                    : given[output];
+                var value = scale == ExplanationScale.LogOdds ? LogOdds(given, output) : given[output];
                 values[number / background.Length, output] += value / background.Length;
             }
         }
@@ -237,6 +303,9 @@ public class TreeExplanationTests
 
         return ([.. Enumerable.Range(0, outputs.Length).Select(output => values[0, output])], attributions);
     }
+
+    private static double LogOdds(double[] probabilities, int own) =>
+        Math.Log(probabilities[own]) - (probabilities.Index().Where(p => p.Index != own).Sum(p => Math.Log(p.Item)) / (probabilities.Length - 1));
 
     private static double Factorial(int n) => n <= 1 ? 1 : n * Factorial(n - 1);
 

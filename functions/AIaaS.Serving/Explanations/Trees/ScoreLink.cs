@@ -56,11 +56,11 @@ internal sealed class ScoreLink
     /// <returns>Null where the graph has operators between them that are not known.</returns>
     public static ScoreLink? Find(OnnxGraph graph, OnnxNode trees, TreeEnsemble ensemble, string output, ExplanationScale scale)
     {
-        var compiler = new Compiler(graph, ensemble);
+        var compiler = new Compiler(graph, ensemble, asLogOdds: scale == ExplanationScale.LogOdds);
         compiler.AddTrees(trees);
         foreach (var node in graph.AncestorsOf(output))
             compiler.Add(node);
-        return compiler.Finish(output, scale == ExplanationScale.LogOdds);
+        return compiler.Finish(output);
     }
 
     /// <summary>Turns probabilities into log-odds, for which the smallest are taken as <c>1e-7</c>.</summary>
@@ -90,18 +90,41 @@ internal sealed class ScoreLink
             x /= sum;
     }
 
+    /// <summary>What the numbers of a register are, said by those of another one.</summary>
+    private enum Form
+    {
+        Unknown,
+        Sigmoid,
+        NegativeSigmoid,
+        Softmax,
+
+        /// <summary>Sigmoids over their complements.</summary>
+        Odds,
+
+        /// <summary>The other numbers and one more that is the same for all of a row, of which a softmax takes no notice.</summary>
+        Shifted,
+    }
+
     /// <param name="Index">Where it is.</param>
     /// <param name="Width">Numbers a row.</param>
     /// <param name="IsAffine">Whether they are sums of scores.</param>
-    /// <param name="Logits">What they are the sigmoid or the softmax of; null where of nothing.</param>
-    private sealed record Register(int Index, int Width, bool IsAffine, Register? Logits = null, bool IsSoftmax = false);
+    /// <param name="Form">What they are of <paramref name="Of"/>.</param>
+    /// <param name="Of">Null where they are nothing that is known.</param>
+    private sealed record Register(int Index, int Width, bool IsAffine, Form Form = Form.Unknown, Register? Of = null)
+    {
+        public Register As(Form form, Register of) => this with { Form = form, Of = of };
+    }
 
-    private sealed class Compiler(OnnxGraph graph, TreeEnsemble ensemble)
+    /// <param name="graph">The model.</param>
+    /// <param name="ensemble">Its trees.</param>
+    /// <param name="asLogOdds">Whether log-odds are wanted, on which a clip of almost no probability is no bound.</param>
+    private sealed class Compiler(OnnxGraph graph, TreeEnsemble ensemble, bool asLogOdds)
     {
         private readonly List<Action<double[][]>> _steps = [];
         private readonly List<int> _widths = [ensemble.Targets];
         private readonly Dictionary<string, Register> _known = new(StringComparer.Ordinal);
         private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
+        private readonly Dictionary<int, Register> _negatives = [];
         private OnnxNode? _trees;
 
         public void AddTrees(OnnxNode node)
@@ -145,7 +168,7 @@ internal sealed class ScoreLink
             Set(node.Outputs[0], Array.TrueForAll(node.Inputs, i => i.Length == 0 || _known.ContainsKey(i) || graph.IsConstant(i)) ? Compile(node) : null);
         }
 
-        public ScoreLink? Finish(string output, bool asLogOdds)
+        public ScoreLink? Finish(string output)
         {
             if (!_known.TryGetValue(output, out var result))
                 return null;
@@ -156,13 +179,13 @@ internal sealed class ScoreLink
 
         private Register LogOdds(Register probabilities)
         {
-            if (probabilities.Logits is not { } logits || (!probabilities.IsSoftmax && !AreOpposite(logits)))
+            if (probabilities is not { Form: Form.Sigmoid or Form.Softmax, Of: { } logits } || (probabilities.Form == Form.Sigmoid && !AreOpposite(logits)))
                 return Step(probabilities.Width, false, (registers, to) =>
                 {
                     registers[probabilities.Index].CopyTo(to, 0);
                     ToLogOdds(to);
                 });
-            if (!probabilities.IsSoftmax)
+            if (probabilities.Form == Form.Sigmoid)
                 return logits;
             return Step(logits.Width, logits.IsAffine, (registers, to) =>
             {
@@ -192,39 +215,56 @@ internal sealed class ScoreLink
                 case "Identity" or "Cast" or "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":
                     return inputs[0];
                 case "Neg":
-                    return Map(inputs[0]!, inputs[0]!.IsAffine, x => -x);
+                    return NegativeOf(inputs[0]!);
                 case "Exp":
                     return Map(inputs[0]!, false, Math.Exp);
                 case "Log":
-                    return Map(inputs[0]!, false, Math.Log);
+                    return LogOf(inputs[0]!);
                 case "Sigmoid":
                     return SigmoidOf(inputs[0]!);
                 case "Softmax" when node.Integer("axis", -1) is 1 or -1:
                     return SoftmaxOf(inputs[0]!);
                 case "Clip":
                     return Clip(node, inputs[0]!);
+                case "Gather" when node.Integer("axis", 0) is 1 or -1 && inputs[0] is { } from && graph.ConstantOf(node.Inputs[1]) is { } chosen:
+                    return Gather(from, chosen);
+                case "MatMul" when inputs[0] is { } from && graph.ConstantOf(node.Inputs[1]) is { } weights && weights.Length % from.Width == 0:
+                    return MatMul(from, weights);
                 case "Concat" when node.Integer("axis", 0) is 1 or -1 && Array.TrueForAll(inputs, i => i is not null):
                     return Concat(inputs!);
                 case "ReduceSum" when (node.Inputs.Length > 1 ? graph.ConstantOf(node.Inputs[1]) : Array.ConvertAll(node.Integers("axes"), a => (double)a)) is [1 or -1]:
                     return Step(1, inputs[0]!.IsAffine, (registers, to) => to[0] = registers[inputs[0]!.Index].Sum());
-                case "Add":
-                    return Combine(node, inputs, true, (a, b) => a + b);
-                case "Sub":
-                    return Combine(node, inputs, true, (a, b) => a - b);
-                case "Mul":
-                    return Combine(node, inputs, inputs[0] is null || inputs[1] is null, (a, b) => a * b);
-                case "Div":
-                    return Combine(node, inputs, inputs[1] is null, (a, b) => a / b);
-                case "Pow":
-                    return Combine(node, inputs, false, Math.Pow);
+                case "Add" or "Sub" or "Mul" or "Div" or "Pow":
+                    return Arithmetic(node.Type, inputs, Array.ConvertAll(node.Inputs, i => graph.IsConstant(i) ? graph.ConstantOf(i) : null));
                 default:
                     return null;
             }
         }
 
-        private Register? Combine(OnnxNode node, Register?[] inputs, bool staysAffine, Func<double, double, double> function)
+        private Register? Arithmetic(string type, Register?[] inputs, double[]?[] constants)
         {
-            var constants = inputs.Zip(node.Inputs, (register, name) => register is null ? graph.ConstantOf(name) : null).ToArray();
+            var result = type switch
+            {
+                "Add" => Combine(inputs, constants, true, (a, b) => a + b),
+                "Sub" => Combine(inputs, constants, true, (a, b) => a - b),
+                "Mul" => Combine(inputs, constants, inputs[0] is null || inputs[1] is null, (a, b) => a * b),
+                "Div" => Combine(inputs, constants, inputs[1] is null, (a, b) => a / b),
+                _ => Combine(inputs, constants, false, Math.Pow),
+            };
+            return (type, inputs, constants) switch
+            {
+                ("Add", [{ Form: Form.NegativeSigmoid, Of: { } logits }, null], [_, [1]]) => result?.As(Form.Sigmoid, NegativeOf(logits)),
+                ("Add", [null, { Form: Form.NegativeSigmoid, Of: { } logits }], [[1], _]) => result?.As(Form.Sigmoid, NegativeOf(logits)),
+                ("Sub", [null, { Form: Form.Sigmoid, Of: { } logits }], [[1], _]) => result?.As(Form.Sigmoid, NegativeOf(logits)),
+                ("Div", [{ Form: Form.Sigmoid, Of: { } logits }, { Form: Form.Sigmoid, Of: { } others }], _)
+                    when _negatives.GetValueOrDefault(logits.Index)?.Index == others.Index => result?.As(Form.Odds, logits),
+                ("Mul", [{ Form: Form.Shifted, Of: { } logits }, null], [_, [var factor]]) => result?.As(Form.Shifted, Map(logits, logits.IsAffine, x => x * factor)),
+                _ => result,
+            };
+        }
+
+        private Register? Combine(Register?[] inputs, double[]?[] constants, bool staysAffine, Func<double, double, double> function)
+        {
             var widths = inputs.Zip(constants, (register, constant) => register?.Width ?? constant?.Length ?? 0).ToArray();
             var width = widths.Max();
             if (Array.Exists(widths, w => w != 1 && w != width))
@@ -244,6 +284,8 @@ internal sealed class ScoreLink
             var most = node.Inputs.Length > 2 && node.Inputs[2].Length > 0 ? graph.ConstantOf(node.Inputs[2]) : [double.PositiveInfinity];
             if (least is not [var low] || most is not [var high] || node.Has("min") || node.Has("max"))
                 return null;
+            if (asLogOdds && from.Form is Form.Sigmoid or Form.Softmax && low < 2 * SmallestProbability && high > 1 - (2 * SmallestProbability))
+                return from;
             return IsWithin(from, low - ClipTolerance, high + ClipTolerance) ? from : Map(from, false, x => Math.Min(Math.Max(x, low), high));
         }
 
@@ -267,16 +309,57 @@ internal sealed class ScoreLink
             });
         }
 
-        private Register SigmoidOf(Register logits) => Map(logits, false, Sigmoid) with { Logits = logits };
+        private Register NegativeOf(Register from)
+        {
+            if (_negatives.TryGetValue(from.Index, out var known))
+                return known;
+            var negative = Map(from, from.IsAffine, x => -x);
+            if (from is { Form: Form.Sigmoid, Of: { } logits })
+                negative = negative.As(Form.NegativeSigmoid, logits);
+            _negatives[from.Index] = negative;
+            _negatives[negative.Index] = from;
+            return negative;
+        }
+
+        private Register SigmoidOf(Register logits) => Map(logits, false, Sigmoid).As(Form.Sigmoid, logits);
 
         private Register SoftmaxOf(Register logits) =>
-            Step(logits.Width, false, (registers, to) => Softmax(registers[logits.Index], to)) with { Logits = logits, IsSoftmax = true };
+            Step(logits.Width, false, (registers, to) => Softmax(registers[logits.Index], to)).As(Form.Softmax, logits.Form == Form.Shifted ? logits.Of! : logits);
+
+        private Register LogOf(Register from) => from switch
+        {
+            { Form: Form.Odds, Of: { } logits } => logits,
+            { Form: Form.Softmax, Of: { } logits } => Map(from, false, Math.Log).As(Form.Shifted, logits),
+            // A sigmoid of x and one of -x are the softmax of x / 2 and -x / 2.
+            { Form: Form.Sigmoid, Of: { } logits } when AreOpposite(logits) => Map(from, false, Math.Log).As(Form.Shifted, Map(logits, true, x => x / 2)),
+            _ => Map(from, false, Math.Log),
+        };
+
+        private Register? Gather(Register from, double[] chosen)
+        {
+            if (Array.Exists(chosen, c => c < -from.Width || c >= from.Width))
+                return null;
+            var columns = Array.ConvertAll(chosen, c => (int)(c < 0 ? c + from.Width : c));
+            var gathered = Step(columns.Length, from.IsAffine, (registers, to) =>
+            {
+                for (var i = 0; i < to.Length; i++)
+                    to[i] = registers[from.Index][columns[i]];
+            });
+            return from is { Form: Form.Sigmoid, Of: { } logits } ? gathered.As(Form.Sigmoid, Gather(logits, chosen)!) : gathered;
+        }
+
+        private Register MatMul(Register from, double[] weights) => Step(weights.Length / from.Width, from.IsAffine, (registers, to) =>
+        {
+            Array.Clear(to);
+            for (var i = 0; i < weights.Length; i++)
+                to[i % to.Length] += registers[from.Index][i / to.Length] * weights[i];
+        });
 
         private Register Concat(Register[] parts)
         {
             var joined = Join(parts, Array.TrueForAll(parts, p => p.IsAffine));
-            return Array.TrueForAll(parts, p => p is { Logits: not null, IsSoftmax: false })
-                ? joined with { Logits = Join(Array.ConvertAll(parts, p => p.Logits!), Array.TrueForAll(parts, p => p.Logits!.IsAffine)) }
+            return Array.TrueForAll(parts, p => p.Form == Form.Sigmoid)
+                ? joined.As(Form.Sigmoid, Join(Array.ConvertAll(parts, p => p.Of!), Array.TrueForAll(parts, p => p.Of!.IsAffine)))
                 : joined;
         }
 
