@@ -28,6 +28,20 @@ public sealed class ModelImportTests(HostFixture host)
     }
 
     [Fact]
+    public async Task A_model_of_half_precision_is_asked_by_tensors()
+    {
+        var model = HostFixture.NewName("imported");
+        (await ApiClient.ReadAsync(await ImportAsync(model, Read("identity-fp16")), HttpStatusCode.Created)).GetProperty("version").GetInt32();
+
+        var described = await host.Admin.GetAsync($"/v2/models/{model}");
+        using var answer = await host.Admin.Http.PostAsync(
+            $"/v2/models/{model}/infer", ApiClient.Text("""{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP16","data":[0.5,-2]}]}""", "application/json"));
+
+        Assert.Equal("FP16", described.GetProperty("outputs")[0].GetProperty("datatype").GetString());
+        Assert.Equal("[0.5,-2]", (await ApiClient.ReadAsync(answer, HttpStatusCode.OK)).GetProperty("outputs")[0].GetProperty("data").GetRawText());
+    }
+
+    [Fact]
     public async Task A_signature_sent_beside_a_model_names_its_features()
     {
         var model = HostFixture.NewName("imported");

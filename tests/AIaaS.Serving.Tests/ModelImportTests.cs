@@ -47,6 +47,35 @@ public class ModelImportTests
         Assert.Empty(signature.Inputs);
     }
 
+    [Theory]
+    [InlineData("identity-fp16")]
+    [InlineData("identity-bf16")]
+    [InlineData("identity-int8")]
+    [InlineData("identity-int16")]
+    [InlineData("identity-uint16")]
+    [InlineData("identity-uint32")]
+    [InlineData("identity-uint64")]
+    public async Task A_graph_that_gives_no_type_of_rows_gives_tensors_only(string model)
+    {
+        var signature = await ExamineAsync(TestModels.Tensors(model).Read());
+
+        Assert.Equal((LearningTask.Other, 0, 0), (signature.Task, signature.Inputs.Count, signature.Outputs.Count));
+    }
+
+    [Fact]
+    public async Task A_graph_that_gives_no_tensor_is_refused()
+    {
+        var graph = new GraphBuilder("sequence");
+        var x = graph.Input("x", TensorElementType.Float, ["rows", 1]);
+        graph.Output("y", graph.Apply("SequenceConstruct", [x], TensorElementType.Float, []));
+        var model = graph.ToModel();
+        model.Graph.Output[0].Type = new() { SequenceType = new() { ElemType = model.Graph.Input[0].Type } };
+
+        var refusal = await Assert.ThrowsAsync<ModelLoadException>(() => ExamineAsync(model.ToByteArray()));
+
+        Assert.Contains("none of its outputs is a tensor", refusal.Reason, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_signature_that_is_not_true_of_the_graph_is_refused()
     {

@@ -1,4 +1,5 @@
 using AIaaS.Formats;
+using AIaaS.Serving.Inference;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -9,12 +10,14 @@ internal static class DerivedSignature
 {
     /// <summary>
     /// Each input with a free first dimension is a feature that every row must give, since nothing tells whether the graph imputes it.
-    /// Inputs that have no rows leave the model to callers who send tensors.
+    /// Inputs that have no rows, and outputs of types that rows have not, leave the model to callers who send tensors.
     /// </summary>
     /// <exception cref="ModelLoadException">It has no output that can be given back.</exception>
     public static ModelSignature Of(ModelReference reference, OnnxFile file, InferenceSession session)
     {
         var outputs = session.OutputNames.Select(name => OutputOf(name, session.OutputMetadata[name])).OfType<ModelOutput>().ToArray();
+        if (outputs.Length == 0 && session.OutputMetadata.Values.Any(o => o.IsTensor && Datatype.Of(o.ElementDataType) is not null))
+            return new() { Task = LearningTask.Other, Inputs = [], Outputs = [] };
         if (outputs.Length == 0)
             throw new ModelLoadException(reference, "none of its outputs is a tensor of numbers, booleans or strings; classifiers of scikit-learn need the converter's option zipmap=False.");
         outputs = WithRoles(outputs);
