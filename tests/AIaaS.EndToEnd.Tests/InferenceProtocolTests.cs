@@ -42,13 +42,43 @@ public sealed class InferenceProtocolTests(HostFixture host)
     }
 
     [Fact]
+    public async Task A_model_tells_its_configuration()
+    {
+        var name = await host.PenguinsEndpointAsync();
+
+        var configuration = await host.Admin.GetAsync($"/v2/models/{name}/config");
+
+        Assert.Equal(
+            (name, "onnxruntime", 0, "[1]"),
+            (configuration.GetProperty("name").GetString(), configuration.GetProperty("backend").GetString(), configuration.GetProperty("max_batch_size").GetInt32(),
+                configuration.GetProperty("version_policy").GetProperty("specific").GetProperty("versions").GetRawText()));
+        Assert.Equal(
+            Features.Select(f => $"{f.Name} TYPE_{(f.Datatype == "BYTES" ? "STRING" : f.Datatype)} [-1,1]").Order(),
+            configuration.GetProperty("input").EnumerateArray().Select(i => $"{i.GetProperty("name")} {i.GetProperty("data_type")} {i.GetProperty("dims").GetRawText()}").Order());
+        Assert.Contains(configuration.GetProperty("output").EnumerateArray(), o => o.GetRawText() == """{"name":"probabilities","data_type":"TYPE_FP32","dims":[-1,3]}""");
+        Assert.Equal(configuration.GetRawText(), (await host.Admin.GetAsync($"/v2/models/{name}/versions/1/config")).GetRawText());
+    }
+
+    [Fact]
+    public async Task Statistics_are_told_under_the_name_that_was_asked_for()
+    {
+        var model = await host.PenguinsEndpointAsync();
+        var endpoint = HostFixture.NewName("other");
+        await host.Admin.PutAsync($"/api/v1/endpoints/{endpoint}", ApiClient.Text($$"""{"model":"{{model}}"}""", "application/json"), HttpStatusCode.Created);
+
+        var statistics = await host.Admin.GetAsync($"/v2/models/{endpoint}/stats");
+
+        Assert.All(statistics.GetProperty("model_stats").EnumerateArray(), s => Assert.Equal(endpoint, s.GetProperty("name").GetString()));
+    }
+
+    [Fact]
     public async Task The_server_tells_its_extensions()
     {
         var server = await host.Admin.GetAsync("/v2");
 
         Assert.NotEqual("", server.GetProperty("name").GetString());
         Assert.NotEqual("", server.GetProperty("version").GetString());
-        Assert.Equal(["binary_tensor_data", "classification", "model_repository", "statistics"], server.GetProperty("extensions").EnumerateArray().Select(e => e.GetString()));
+        Assert.Equal(["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"], server.GetProperty("extensions").EnumerateArray().Select(e => e.GetString()));
         Assert.Equal(server.GetRawText(), (await host.Admin.GetAsync("/v2/")).GetRawText());
     }
 
@@ -146,6 +176,7 @@ public sealed class InferenceProtocolTests(HostFixture host)
     [InlineData("/v2/models/nobody-made-this", "unknown model")]
     [InlineData("/v2/models/nobody-made-this/ready", "unknown model")]
     [InlineData("/v2/models/nobody-made-this/stats", "unknown model")]
+    [InlineData("/v2/models/nobody-made-this/config", "unknown model")]
     [InlineData("/v2/models/Not%20A%20Name", "unknown model")]
     [InlineData("/v2/models/{0}/versions/9", "version 9")]
     [InlineData("/v2/models/{0}/versions/latest/ready", "version latest")]

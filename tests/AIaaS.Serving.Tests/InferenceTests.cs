@@ -302,7 +302,7 @@ public class InferenceTests
     }
 
     [Theory]
-    [InlineData("", "valid JSON")]
+    [InlineData("", "is empty")]
     [InlineData("[]", "not an object")]
     [InlineData("{}", "no 'inputs'")]
     [InlineData("{\"inputs\":7}", "'inputs' is not an array")]
@@ -354,6 +354,42 @@ public class InferenceTests
         var refusal = await client.RefuseAsync(request);
 
         Assert.Contains(reasons.Split('|'), reason => refusal.Contains(reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Binary_data_without_the_length_of_the_json_before_it_is_refused_with_the_header()
+    {
+        await using var client = await InferenceClient.StartAsync("identity-fp32");
+        var json = """{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}""";
+
+        var refusal = await Assert.ThrowsAsync<InferenceRequestException>(() => client.InferAsync([.. Encoding.UTF8.GetBytes(json), 0, 0, 128, 63], headerLength: null));
+
+        Assert.Contains("Inference-Header-Content-Length", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Null_is_taken_for_what_may_be_left_out()
+    {
+        await using var client = await InferenceClient.StartAsync("identity-fp32");
+
+        var answer = await client.InferAsync(
+            """{"id":null,"parameters":null,"outputs":null,"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","parameters":null,"data":[1]}]}""");
+
+        Assert.Equal("[1]", answer.Data("y"));
+    }
+
+    [Theory]
+    [InlineData("fp16")]
+    [InlineData("fp32")]
+    [InlineData("fp64")]
+    [InlineData("bf16")]
+    public async Task The_sign_of_zero_is_written_so_that_readers_of_json_keep_it(string datatype)
+    {
+        await using var client = await InferenceClient.StartAsync($"identity-{datatype}");
+
+        var answer = await client.InferAsync($$"""{"inputs":[{"name":"x","shape":[1,2],"datatype":"{{datatype.ToUpperInvariant()}}","data":[-0.0,0]}]}""");
+
+        Assert.Equal("[-0.0,0]", answer.Data("y"));
     }
 
     [Theory]

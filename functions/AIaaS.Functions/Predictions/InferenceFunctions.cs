@@ -24,7 +24,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     private const string Models = "v2/models/{model}";
     private const string Versions = Models + "/versions/{version}";
 
-    private static readonly string[] Extensions = ["binary_tensor_data", "classification", "model_repository", "statistics"];
+    private static readonly string[] Extensions = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"];
 
     private static readonly InferenceServerView Server = new(
         "aiaas", typeof(InferenceFunctions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0", Extensions);
@@ -85,6 +85,21 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/ready")] HttpRequest request, string model, string version)
         => RequireReadyAsync(request, model, version);
 
+    /// <summary>Describes a model in the terms of Triton's model configuration.</summary>
+    [Function("InferenceModelConfiguration")]
+    [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ConfigurationView))]
+    public Task<IResult> GetModelConfigurationAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models + "/config")] HttpRequest request, string model)
+        => ConfigureAsync(request, model, version: null);
+
+    /// <summary>Describes one version of a model in the terms of Triton's model configuration.</summary>
+    [Function("InferenceModelVersionConfiguration")]
+    [RequiresRole(Role.Reader)]
+    [Answers(200, typeof(ConfigurationView))]
+    public Task<IResult> GetModelVersionConfigurationAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Versions + "/config")] HttpRequest request, string model, string version)
+        => ConfigureAsync(request, model, version);
+
     /// <summary>Counts what a model's versions have done in this process.</summary>
     [Function("InferenceModelStatistics")]
     [RequiresRole(Role.Reader)]
@@ -131,6 +146,9 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
             described.Tensors.Inputs,
             described.Tensors.Outputs));
     }
+
+    private async Task<IResult> ConfigureAsync(HttpRequest request, string model, string? version)
+        => Reply.Json(ConfigurationView.Of(model, await inference.DescribeAsync(request.Tenant(), model, version, request.Aborted())));
 
     private async Task<IResult> RequireReadyAsync(HttpRequest request, string model, string? version)
     {

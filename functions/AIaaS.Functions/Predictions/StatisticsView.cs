@@ -11,8 +11,8 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
 {
     public static StatisticsView Of(IReadOnlyList<ModelActivity> activities) => new([.. activities.Select(Model.Of)]);
 
-    /// <param name="Name">The model.</param>
-    /// <param name="Version">Its version.</param>
+    /// <param name="Name">The name that was asked for; of all models, the model's.</param>
+    /// <param name="Version">The version.</param>
     /// <param name="LastInference">When it last ran, in milliseconds since 1970; 0 for never.</param>
     /// <param name="InferenceCount">Rows that were inferred.</param>
     /// <param name="ExecutionCount">Runs of the model.</param>
@@ -35,7 +35,7 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
         {
             var statistics = activity.Statistics;
             return new Model(
-                activity.Model,
+                activity.Name,
                 activity.Version.ToString(CultureInfo.InvariantCulture),
                 statistics.Run.Count + statistics.Failure.Count == 0 ? 0 : statistics.LastInference.ToUnixTimeMilliseconds(),
                 statistics.Inferences,

@@ -41,8 +41,8 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
     public static ProblemResult TooLarge(long? limit) => new(
         Problem.TooLarge,
         limit is { } bytes
-            ? $"The body may have at most {bytes.ToString(CultureInfo.InvariantCulture)} bytes here. Send less at once, or ask for an upload URL for large files."
-            : "The body is larger than this route takes. Send less at once, or ask for an upload URL for large files.");
+            ? $"The body may have at most {bytes.ToString(CultureInfo.InvariantCulture)} bytes here. Send less at once; for the file of a data set, an upload URL takes more."
+            : "The body is larger than this route takes. Send less at once; for the file of a data set, an upload URL takes more.");
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

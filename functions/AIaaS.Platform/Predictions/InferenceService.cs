@@ -25,11 +25,11 @@ public sealed record RepositoryEntry(string Model, int Version, bool IsLoaded, s
 public sealed record DescribedModel(IReadOnlyList<int> Versions, TensorSignature Tensors);
 
 /// <summary>What a model version has done in this process.</summary>
-/// <param name="Model">The model.</param>
-/// <param name="Version">Its version.</param>
+/// <param name="Name">The endpoint or the model that was asked for.</param>
+/// <param name="Version">The version.</param>
 /// <param name="LoadedBytes">Memory it counts; null where it is not loaded.</param>
 /// <param name="Statistics">Since the process started.</param>
-public sealed record ModelActivity(string Model, int Version, long? LoadedBytes, ModelStatistics Statistics);
+public sealed record ModelActivity(string Name, int Version, long? LoadedBytes, ModelStatistics Statistics);
 
 /// <summary>An answer, and the model that it needs until it is sent.</summary>
 public sealed class ServedAnswer(InferenceAnswer answer, ModelLease lease) : IDisposable
@@ -216,7 +216,8 @@ public sealed partial class InferenceService(
             versions = versions.Contains(number) ? [number] : throw UnknownVersion(name, version);
         }
 
-        return [.. versions.Select(number => ActivityOf(tenant, model, number))];
+        // Under the name that was asked for, which a client looks for in the answer.
+        return [.. versions.Select(number => ActivityOf(tenant, model, number) with { Name = name })];
     }
 
     private ModelActivity ActivityOf(string tenant, string model, int version) => new(

@@ -21,6 +21,9 @@ internal static class AnswerWriter
 {
     private static readonly JsonEncodedText Data = JsonEncodedText.Encode("data");
 
+    /// <summary>Without a point, as .NET writes it, many parsers take it for the integer 0 and lose the sign.</summary>
+    private static ReadOnlySpan<byte> NegativeZero => "-0.0"u8;
+
     /// <param name="workspace">Of the request; its JSON and binary parts are written.</param>
     /// <param name="plan">The model.</param>
     /// <param name="outputs">The tensors in the order of the request, or of the model where it names none.</param>
@@ -150,43 +153,27 @@ internal static class AnswerWriter
                 break;
             case TensorElementType.Float:
                 foreach (var value in MemoryMarshal.Cast<byte, float>(bytes))
-                {
-                    if (float.IsFinite(value))
-                        writer.WriteNumberValue(value);
-                    else
-                        writer.WriteNullValue();
-                }
-
+                    WriteNumber(writer, value);
                 break;
             case TensorElementType.Double:
                 foreach (var value in MemoryMarshal.Cast<byte, double>(bytes))
                 {
-                    if (double.IsFinite(value))
-                        writer.WriteNumberValue(value);
-                    else
+                    if (!double.IsFinite(value))
                         writer.WriteNullValue();
+                    else if (value == 0 && double.IsNegative(value))
+                        writer.WriteRawValue(NegativeZero, skipInputValidation: true);
+                    else
+                        writer.WriteNumberValue(value);
                 }
 
                 break;
             case TensorElementType.Float16:
                 foreach (var value in MemoryMarshal.Cast<byte, Half>(bytes))
-                {
-                    if (Half.IsFinite(value))
-                        writer.WriteNumberValue((float)value);
-                    else
-                        writer.WriteNullValue();
-                }
-
+                    WriteNumber(writer, (float)value);
                 break;
             case TensorElementType.BFloat16:
                 foreach (var value in MemoryMarshal.Cast<byte, ushort>(bytes))
-                {
-                    if (float.IsFinite(BrainFloat.ToSingle(value)))
-                        writer.WriteNumberValue(BrainFloat.ToSingle(value));
-                    else
-                        writer.WriteNullValue();
-                }
-
+                    WriteNumber(writer, BrainFloat.ToSingle(value));
                 break;
             case TensorElementType.UInt8:
                 WriteIntegers<byte>(writer, bytes);
@@ -216,6 +203,16 @@ internal static class AnswerWriter
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, null);
         }
+    }
+
+    private static void WriteNumber(Utf8JsonWriter writer, float value)
+    {
+        if (!float.IsFinite(value))
+            writer.WriteNullValue();
+        else if (value == 0 && float.IsNegative(value))
+            writer.WriteRawValue(NegativeZero, skipInputValidation: true);
+        else
+            writer.WriteNumberValue(value);
     }
 
     private static void WriteIntegers<T>(Utf8JsonWriter writer, ReadOnlySpan<byte> bytes)

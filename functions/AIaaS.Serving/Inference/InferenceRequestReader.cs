@@ -8,6 +8,9 @@ namespace AIaaS.Serving.Inference;
 /// <summary>Reads inference requests: a JSON object, or one followed by binary data, or binary data alone.</summary>
 internal static class InferenceRequestReader
 {
+    private const string Form = "Send {\"inputs\":[{\"name\":…,\"shape\":[…],\"datatype\":…,\"data\":[…]}, …]}.";
+    private const string HeaderForm = "Send the length of the JSON object before binary data as Inference-Header-Content-Length.";
+
     /// <summary>Reads a request into a workspace; all inputs are given afterwards.</summary>
     /// <param name="body">The whole body.</param>
     /// <param name="headerLength">Bytes of its JSON object; null where it is nothing else, 0 where there is none.</param>
@@ -26,17 +29,19 @@ internal static class InferenceRequestReader
 
         if (headerLength is < 0 || headerLength > body.Length)
             throw new InferenceRequestException($"Inference-Header-Content-Length is {headerLength}, and the body has {body.Length} bytes.");
-        ReadJson(body.Slice(0, headerLength ?? body.Length), plan, workspace);
+        ReadJson(body.Slice(0, headerLength ?? body.Length), headerLength is not null, plan, workspace);
         ReadBinary(body.Slice(headerLength ?? body.Length), headerLength is not null, plan, workspace);
         RequireAll(plan, workspace);
     }
 
-    private static void ReadJson(in ReadOnlySequence<byte> sent, InferencePlan plan, InferenceWorkspace workspace)
+    private static void ReadJson(in ReadOnlySequence<byte> sent, bool hasHeaderLength, InferencePlan plan, InferenceWorkspace workspace)
     {
         // In one piece it is read faster, and .NET's reader throws on some invalid literals that are cut by the end of a piece.
         var json = sent.IsSingleSegment ? sent.FirstSpan : workspace.Join(sent);
         if (json.StartsWith(Encoding.UTF8.Preamble))
             json = json[Encoding.UTF8.Preamble.Length..];
+        if (json.IsEmpty)
+            throw new InferenceRequestException($"The request is empty. {Form}");
         var reader = new Utf8JsonReader(json);
         try
         {
@@ -44,7 +49,8 @@ internal static class InferenceRequestReader
         }
         catch (JsonException e)
         {
-            throw new InferenceRequestException($"The request is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.");
+            throw new InferenceRequestException($"The request is not valid JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."
+                + (workspace.BinaryInputs.Count > 0 && !hasHeaderLength && reader.TokenType == JsonTokenType.EndObject && reader.CurrentDepth == 0 ? $" {HeaderForm}" : ""));
         }
     }
 
@@ -52,20 +58,20 @@ internal static class InferenceRequestReader
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
-            throw new InferenceRequestException("The request is not an object. Send {\"inputs\":[{\"name\":…,\"shape\":[…],\"datatype\":…,\"data\":[…]}, …]}.");
+            throw new InferenceRequestException($"The request is not an object. {Form}");
         var (id, parameters, inputs, outputs) = (false, false, false, false);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (Is(ref reader, "id"u8))
             {
                 Once(ref id, "id", "the request");
-                workspace.Id = Encoding.UTF8.GetString(Utf8(ref reader, "'id'", workspace));
+                if (!IsLeftOut(ref reader))
+                    workspace.Id = Encoding.UTF8.GetString(Utf8(ref reader, "'id'", workspace));
             }
             else if (Is(ref reader, "parameters"u8))
             {
                 Once(ref parameters, "parameters", "the request");
-                var read = ReadParameters(ref reader, "the request");
-                workspace.BinaryOutputs = read.BinaryOutput ?? false;
+                workspace.BinaryOutputs = ReadParameters(ref reader, "the request").BinaryOutput ?? false;
             }
             else if (Is(ref reader, "inputs"u8))
             {
@@ -77,6 +83,8 @@ internal static class InferenceRequestReader
             else if (Is(ref reader, "outputs"u8))
             {
                 Once(ref outputs, "outputs", "the request");
+                if (IsLeftOut(ref reader))
+                    continue;
                 BeginArray(ref reader, "'outputs'");
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                     ReadOutput(ref reader, plan, workspace);
@@ -195,7 +203,7 @@ internal static class InferenceRequestReader
             if (bytes > rest.Length)
             {
                 throw new InferenceRequestException($"The binary data of the input '{plan.Inputs[input].Name}' has {bytes} bytes, and {rest.Length} are left of the body."
-                    + (hasHeaderLength ? "" : " Send the length of the JSON object before it as Inference-Header-Content-Length."));
+                    + (hasHeaderLength ? "" : $" {HeaderForm}"));
             }
 
             AddBinary(rest.Slice(0, bytes), plan, input, shape, workspace);
@@ -318,7 +326,7 @@ internal static class InferenceRequestReader
     }
 
     private static InferenceRequestException Misshapen(TensorPlan tensor, ReadOnlySpan<long> shape) => new(
-        $"The input '{tensor.Name}' has the shape [{Join(shape)}]; the model takes [{Join(tensor.Shape)}], where -1 is any length.");
+        $"The input '{tensor.Name}' has the shape [{Join(shape)}]; the model takes [{Join(tensor.Shape)}]{(tensor.Shape.Contains(-1) ? ", where -1 is any length" : "")}.");
 
     private static int Count(ReadOnlySpan<long> shape, TensorPlan tensor)
     {
@@ -378,6 +386,8 @@ internal static class InferenceRequestReader
 
     private static Parameters ReadParameters(ref Utf8JsonReader reader, string subject)
     {
+        if (IsLeftOut(ref reader))
+            return default;
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
             throw new InferenceRequestException($"'parameters' of {subject} is not an object.");
@@ -470,6 +480,16 @@ internal static class InferenceRequestReader
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartArray)
             throw new InferenceRequestException($"{subject} is not an array.");
+    }
+
+    /// <summary>Passes over null, which clients made from a schema send for what they leave out.</summary>
+    private static bool IsLeftOut(ref Utf8JsonReader reader)
+    {
+        var next = reader;
+        if (!next.Read() || next.TokenType != JsonTokenType.Null)
+            return false;
+        reader = next;
+        return true;
     }
 
     private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
