@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 
 namespace AIaaS.Platform.Http;
@@ -32,6 +33,7 @@ public static class CorrelationId
             return parent.Substring(TraceIdStart, TraceIdLength);
         }
 
-        return Guid.NewGuid().ToString("N");
+        // Unlike a new Guid it asks nothing of the kernel, and it reads as the trace id that it stands for.
+        return ActivityTraceId.CreateRandom().ToHexString();
     }
 }

@@ -249,7 +249,7 @@ internal static class JsonTensorReader
         {
             if (reader.TokenType == JsonTokenType.Number)
             {
-                value = T.CreateTruncating(reader.GetDouble());
+                value = T.CreateTruncating(JsonTokens.NumberOf(ref reader));
                 return T.IsFinite(value);
             }
 
@@ -265,7 +265,7 @@ internal static class JsonTensorReader
         {
             if (reader.TokenType == JsonTokenType.Number)
             {
-                value = BrainFloat.Of((float)reader.GetDouble());
+                value = BrainFloat.Of((float)JsonTokens.NumberOf(ref reader));
                 return float.IsFinite(BrainFloat.ToSingle(value));
             }
 

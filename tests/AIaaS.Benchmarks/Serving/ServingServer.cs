@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -21,7 +22,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML.OnnxRuntime;
-using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace AIaaS.Benchmarks.Serving;
 
@@ -39,6 +39,9 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
 
     /// <summary>Kestrel that reads the body and answers with a constant.</summary>
     public const string Bare = "bare";
+
+    /// <summary>The same, which also runs the model on constant inputs.</summary>
+    public const string BareRun = "bare-run";
 
     /// <summary>Kestrel with System.Text.Json to and from objects, around the same ONNX Runtime.</summary>
     public const string Objects = "objects";
@@ -68,7 +71,8 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
             {
                 Ours => await BuildOursAsync(home, model, Enum.Parse<BatchingMode>(mode), cancellationToken),
                 Objects => (BuildObjects(model), () => default),
-                _ => (BuildBare(), () => default),
+                BareRun => (BuildBareRun(model), () => default),
+                _ => (BuildBare(() => { }), () => default),
             };
             await using (app)
             {
@@ -177,7 +181,20 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
         }
     }
 
-    private static WebApplication BuildBare()
+    private static WebApplication BuildBareRun(string model)
+    {
+        var session = RawRun.CreateSession(model);
+        var idle = new ConcurrentBag<RawRun>();
+        return BuildBare(() =>
+        {
+            if (!idle.TryTake(out var run))
+                run = new RawRun(session);
+            run.Run();
+            idle.Add(run);
+        });
+    }
+
+    private static WebApplication BuildBare(Action run)
     {
         var answer = "{\"requestId\":\"0123456789abcdef0123456789abcdef\",\"model\":{\"name\":\"ten\",\"version\":1},\"predictions\":[{\"label\":\"no\",\"probabilities\":{\"no\":0.5,\"yes\":0.5}}]}"u8.ToArray();
         return BuildKestrel(async context =>
@@ -191,6 +208,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
             }
 
             reader.AdvanceTo(read.Buffer.End);
+            run();
             context.Response.ContentType = "application/json";
             context.Response.ContentLength = answer.Length;
             await context.Response.BodyWriter.WriteAsync(answer);
@@ -199,8 +217,7 @@ internal sealed class ServingServer(Process process, int port) : IAsyncDisposabl
 
     private static WebApplication BuildObjects(string model)
     {
-        var (_, file) = ServingModels.Read(model);
-        var session = new InferenceSession(file, new SessionOptions { IntraOpNumThreads = 1, EnableMemoryPattern = false });
+        var session = RawRun.CreateSession(model);
         return BuildKestrel(async context =>
         {
             var body = (await JsonSerializer.DeserializeAsync<RequestBody>(context.Request.Body, JsonSerializerOptions.Web))!;
