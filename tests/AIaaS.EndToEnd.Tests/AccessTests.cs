@@ -52,6 +52,8 @@ public sealed class AccessTests(HostFixture host)
     {
         using var one = await host.NewClientAsync("trainer", HostFixture.NewName("tenant"));
         using var other = await host.NewClientAsync("trainer", HostFixture.NewName("tenant"));
+        await one.PutSmallPipelineAsync("penguins", "target: species");
+        await other.PutSmallPipelineAsync("penguins", "target: species");
 
         var first = await one.AwaitRunAsync(await one.PutDatasetAsync("penguins", HostFixture.Penguins));
         var second = await other.AwaitRunAsync(await other.PutDatasetAsync("penguins", HostFixture.Penguins));

@@ -89,6 +89,7 @@ public sealed class BadDataTests(HostFixture host)
     public async Task Ragged_rows_are_counted_and_the_others_used()
     {
         var name = HostFixture.NewName("ragged");
+        await host.Admin.PutSmallPipelineAsync(name, "target: species");
 
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, HostFixture.Penguins + "Adelie,Torgersen,39.1,18.7,181,3750,male,2007,one,too,many\n"));
 

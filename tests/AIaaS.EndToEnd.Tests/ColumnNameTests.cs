@@ -17,7 +17,7 @@ public sealed class ColumnNameTests(HostFixture host)
     public async Task Odd_names_survive_the_whole_way_to_the_prediction()
     {
         var name = HostFixture.NewName("names");
-        await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text("target: label\n", "application/yaml"), System.Net.HttpStatusCode.Created);
+        await host.Admin.PutSmallPipelineAsync(name, "target: label");
 
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, Table()));
 
@@ -53,7 +53,7 @@ public sealed class ColumnNameTests(HostFixture host)
               outliers: { method: iqr, action: clip, columns: ["file_row_number", "c0"], threshold: 10 }
             split: { group: "padded" }
             """";
-        await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text(Pipeline, "application/yaml"), System.Net.HttpStatusCode.Created);
+        await host.Admin.PutSmallPipelineAsync(name, Pipeline);
 
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, Table()));
 

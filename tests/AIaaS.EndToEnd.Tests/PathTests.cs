@@ -103,7 +103,7 @@ public sealed class PathTests(HostFixture host)
         await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, HostFixture.Penguins));
 
         var inferred = await host.Admin.GetAsync($"/api/v1/pipelines/{name}");
-        var edited = await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text("target: island\n", "application/yaml"), HttpStatusCode.OK);
+        var edited = await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text("target: island\ntrainers: linear\n", "application/yaml"), HttpStatusCode.OK);
         var started = await host.Admin.PostAsync($"/api/v1/pipelines/{name}/runs", new { }, HttpStatusCode.Accepted);
         var run = await host.Admin.AwaitRunAsync(started.GetProperty("run").GetString()!);
 
@@ -118,6 +118,7 @@ public sealed class PathTests(HostFixture host)
     public async Task A_run_can_be_watched_to_its_end_and_the_watch_resumed()
     {
         var name = HostFixture.NewName("watch");
+        await host.Admin.PutSmallPipelineAsync(name, "target: species");
         var run = await host.Admin.PutDatasetAsync(name, HostFixture.Penguins);
 
         var events = await WatchAsync(run, lastEventId: null);
@@ -138,7 +139,7 @@ public sealed class PathTests(HostFixture host)
     public async Task A_cancelled_run_ends_as_cancelled_and_the_next_one_gets_its_turn()
     {
         var name = HostFixture.NewName("cancel");
-        await PutSmallSweepAsync(name);
+        await host.Admin.PutSmallPipelineAsync(name, "target: label");
         // So large that the run is under way for longer than a busy machine keeps the next request waiting.
         var run = await host.Admin.PutDatasetAsync(name, Table(rows: 400_000));
 
@@ -157,7 +158,7 @@ public sealed class PathTests(HostFixture host)
     public async Task Uploads_during_a_run_coalesce_into_one_queued_run()
     {
         var name = HostFixture.NewName("coalesce");
-        await PutSmallSweepAsync(name);
+        await host.Admin.PutSmallPipelineAsync(name, "target: label");
         // So large that the first run is still active when the last request comes.
         var first = await host.Admin.PutDatasetAsync(name, Table(rows: 400_000));
         var second = await host.Admin.PutDatasetAsync(name, Table(rows: 200));
@@ -189,7 +190,7 @@ public sealed class PathTests(HostFixture host)
     public async Task A_number_is_predicted_where_the_target_is_one()
     {
         var name = HostFixture.NewName("mass");
-        await host.Admin.PutAsync($"/api/v1/pipelines/{name}", ApiClient.Text("target: body_mass_g\ntask: regression\n", "application/yaml"), HttpStatusCode.Created);
+        await host.Admin.PutSmallPipelineAsync(name, "target: body_mass_g\ntask: regression");
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, HostFixture.Penguins));
         Assert.Equal("succeeded", run.GetProperty("status").GetString());
 
@@ -202,8 +203,7 @@ public sealed class PathTests(HostFixture host)
     public async Task A_model_that_misses_its_gate_is_not_deployed()
     {
         var name = HostFixture.NewName("gate");
-        await host.Admin.PutAsync(
-            $"/api/v1/pipelines/{name}", ApiClient.Text("target: species\ngate: { metric: log-loss, maximum: 0 }\n", "application/yaml"), HttpStatusCode.Created);
+        await host.Admin.PutSmallPipelineAsync(name, "target: species\ngate: { metric: log-loss, maximum: 0 }");
 
         var run = await host.Admin.AwaitRunAsync(await host.Admin.PutDatasetAsync(name, HostFixture.Penguins));
 
@@ -212,10 +212,6 @@ public sealed class PathTests(HostFixture host)
         using var endpoint = await host.Admin.Http.GetAsync($"/api/v1/endpoints/{name}");
         Assert.Equal(HttpStatusCode.NotFound, endpoint.StatusCode);
     }
-
-    /// <summary>One trial of one trainer: for runs whose data is large and whose model does not matter.</summary>
-    private Task PutSmallSweepAsync(string name) => host.Admin.PutAsync(
-        $"/api/v1/pipelines/{name}", ApiClient.Text("target: label\ntrainers: linear\nsweep: { maxTrials: 1, folds: 1 }\n", "application/yaml"), HttpStatusCode.Created);
 
     private static string Table(int rows)
     {

@@ -17,6 +17,14 @@ internal sealed class Homes : IDisposable
 
     public Task<LocalHostProcess> StartAsync(params IReadOnlyList<(string Name, string Value)> settings) => LocalHostProcess.StartAsync(Home, settings);
 
+    /// <summary>Drops the penguins for a new pipeline that tries one model only.</summary>
+    public async Task DropAsync(LocalHostProcess host, string pipeline = "penguins")
+    {
+        using var client = new ApiClient(host.Url, host.AdminKey);
+        await client.PutSmallPipelineAsync(pipeline, "target: species");
+        Drop($"default/{pipeline}/penguins.csv");
+    }
+
     /// <summary>Drops a file as a person would copy it: under another name first, then moved into place.</summary>
     public void Drop(string path, string? source = null)
     {

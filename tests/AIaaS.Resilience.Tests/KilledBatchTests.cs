@@ -16,7 +16,7 @@ public sealed class KilledBatchTests
         string batch;
         await using (var first = await homes.StartAsync())
         {
-            homes.Drop("default/penguins/penguins.csv");
+            await homes.DropAsync(first);
             await Homes.AssertCompletedOnceAsync(first, "penguins");
             using var client = new ApiClient(first.Url, first.AdminKey);
             batch = await MakeAsync(client);
@@ -51,7 +51,7 @@ public sealed class KilledBatchTests
         using var homes = new Homes();
         await using (var first = await homes.StartAsync())
         {
-            homes.Drop("default/penguins/penguins.csv");
+            await homes.DropAsync(first);
             await Homes.AssertCompletedOnceAsync(first, "penguins");
             await first.KillAsync();
         }

@@ -16,7 +16,7 @@ public sealed class KilledHostTests
         using var homes = new Homes();
         await using (var first = await homes.StartAsync())
         {
-            homes.Drop("default/penguins/penguins.csv");
+            await homes.DropAsync(first);
             Assert.True(await Homes.AwaitStageAsync(first, "penguins", stage));
             await first.KillAsync();
         }
@@ -39,7 +39,7 @@ public sealed class KilledHostTests
             await using var host = await homes.StartAsync();
             if (kill == 0)
             {
-                homes.Drop("default/penguins/penguins.csv");
+                await homes.DropAsync(host);
             }
 
             await Task.Delay(random.Next(0, 4000));
@@ -93,13 +93,13 @@ public sealed class KilledHostTests
         using var homes = new Homes();
         await using (var first = await homes.StartAsync())
         {
-            homes.Drop("default/penguins/penguins.csv");
+            await homes.DropAsync(first);
             await Homes.AssertCompletedOnceAsync(first, "penguins");
             await first.KillAsync();
         }
 
         await using var second = await homes.StartAsync();
-        homes.Drop("default/others/penguins.csv");
+        await homes.DropAsync(second, "others");
         await Homes.AssertCompletedOnceAsync(second, "others");
         await Homes.AssertCompletedOnceAsync(second, "penguins");
     }

@@ -13,7 +13,7 @@ public sealed class PrepareJobTests
     {
         using var homes = new Homes();
         await using var host = await homes.StartAsync(ByJob);
-        homes.Drop("default/penguins/penguins.csv");
+        await homes.DropAsync(host);
 
         await Homes.AssertCompletedOnceAsync(host, "penguins");
 
@@ -47,7 +47,7 @@ public sealed class PrepareJobTests
         using var homes = new Homes();
         await using (var first = await homes.StartAsync(ByJob))
         {
-            homes.Drop("default/penguins/penguins.csv");
+            await homes.DropAsync(first);
             Assert.True(await AwaitJobAsync(homes, first));
             await first.KillAsync();
         }
@@ -70,7 +70,7 @@ public sealed class PrepareJobTests
             await using var host = await homes.StartAsync(ByJob);
             if (kill == 0)
             {
-                homes.Drop("default/penguins/penguins.csv");
+                await homes.DropAsync(host);
             }
 
             await Task.Delay(random.Next(0, 5000));

@@ -97,7 +97,7 @@ public sealed class StartAndStopTests
     {
         using var homes = new Homes();
         await using var host = await homes.StartAsync();
-        homes.Drop("default/penguins/penguins.csv");
+        await homes.DropAsync(host);
         await Homes.AssertCompletedOnceAsync(host, "penguins");
         using var client = new ApiClient(host.Url, host.AdminKey);
 

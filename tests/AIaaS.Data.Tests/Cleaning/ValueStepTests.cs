@@ -202,13 +202,13 @@ public sealed class ValueStepTests : CleaningTest
     }
 
     [Fact]
-    public void Ten_thousand_columns_are_filled_in()
+    public void Thousands_of_columns_are_filled_in()
     {
-        const int Columns = 10_000;
-        string csv = string.Join(',', Enumerable.Range(0, Columns).Select(i => $"f{i}")) + "\n"
-            + string.Concat(Enumerable.Range(0, 4).Select(row => string.Join(',', Enumerable.Range(0, Columns).Select(i => (row + i) % 3 == 0 ? "" : $"{row}")) + "\n"));
+        int columns = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 10_000 : 2_000;
+        string csv = string.Join(',', Enumerable.Range(0, columns).Select(i => $"f{i}")) + "\n"
+            + string.Concat(Enumerable.Range(0, 4).Select(row => string.Join(',', Enumerable.Range(0, columns).Select(i => (row + i) % 3 == 0 ? "" : $"{row}")) + "\n"));
 
-        PreparationResult result = Clean(new() { Missing = new() { Action = MissingAction.Median, Columns = [.. Enumerable.Range(0, Columns).Select(i => $"f{i}")] } }, csv);
+        PreparationResult result = Clean(new() { Missing = new() { Action = MissingAction.Median, Columns = [.. Enumerable.Range(0, columns).Select(i => $"f{i}")] } }, csv);
 
         Assert.All(result.Profile.Columns, column => Assert.Equal(0, column.Missing));
     }

@@ -285,19 +285,19 @@ public sealed class DelimitedFileTests : PreparationTest
     }
 
     [Fact]
-    public void Ten_thousand_columns_are_prepared_within_a_function_s_memory()
+    public void Thousands_of_columns_are_prepared_within_a_function_s_memory()
     {
-        const int Columns = 10_000;
+        int columns = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 10_000 : 2_000;
         var random = new Random(3);
-        var text = new StringBuilder(string.Join(',', Enumerable.Range(0, Columns).Select(i => $"column {i}"))).Append('\n');
+        var text = new StringBuilder(string.Join(',', Enumerable.Range(0, columns).Select(i => $"column {i}"))).Append('\n');
         for (int row = 0; row < 20; row++)
-            text.AppendJoin(',', Enumerable.Range(0, Columns).Select(_ => random.NextDouble().ToString("F3", CultureInfo.InvariantCulture))).Append('\n');
+            text.AppendJoin(',', Enumerable.Range(0, columns).Select(_ => random.NextDouble().ToString("F3", CultureInfo.InvariantCulture))).Append('\n');
 
         PreparationResult result = new DatasetPreparation(new PreparationOptions { MemoryLimit = 1L << 30 })
             .Prepare([new DatasetSource(Folder.Write("wide.csv", text.ToString()))], new PrepareParameters(), Output);
 
-        Assert.Equal(Columns, result.Schema.Columns.Count);
+        Assert.Equal(columns, result.Schema.Columns.Count);
         Assert.All(result.Profile.Columns, column => Assert.Equal(20, column.Count - column.Missing));
-        Assert.Equal("column 9999", result.Schema.Columns[^1].Name);
+        Assert.Equal($"column {columns - 1}", result.Schema.Columns[^1].Name);
     }
 }

@@ -46,6 +46,12 @@ internal sealed class ApiClient : IDisposable
         return await ReadAsync(answer, expected);
     }
 
+    /// <summary>Defines a pipeline that tries one model only, for runs whose model matters little.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="definition">The rest of it, as lines of YAML.</param>
+    public Task PutSmallPipelineAsync(string name, string definition)
+        => PutAsync($"/api/v1/pipelines/{name}", Text($"{definition}\ntrainers: linear\nsweep: {{ maxTrials: 1, folds: 1 }}\n", "application/yaml"), HttpStatusCode.Created);
+
     /// <summary>Uploads a table; gives the id of the run it starts.</summary>
     public async Task<string> PutDatasetAsync(string dataset, string csv, string query = "")
         => (await PutAsync($"/api/v1/datasets/{dataset}{query}", Text(csv, "text/csv"), HttpStatusCode.Accepted)).GetProperty("run").GetString()!;
