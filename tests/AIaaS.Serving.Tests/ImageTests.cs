@@ -102,9 +102,11 @@ public sealed class ImageTests : IAsyncLifetime
         }
     }
 
-    [Fact]
-    public async Task What_is_no_base64_is_refused()
-        => Assert.Equal(PredictionError.BadImage, (await _client.RefuseAsync("""{"rows":[{"image":"%%%"}]}""")).Error);
+    [Theory]
+    [InlineData("%%%")]
+    [InlineData("\\udc00x")]
+    public async Task What_is_no_base64_is_refused(string text)
+        => Assert.Equal(PredictionError.BadImage, (await _client.RefuseAsync($$"""{"rows":[{"image":"{{text}}"}]}""")).Error);
 
     [Theory]
     [InlineData(1)]

@@ -73,6 +73,9 @@ public sealed class JsonRowTests : IAsyncLifetime
     [InlineData("[@,[1,2,3,4,true,\"x\",6,]]")]
     [InlineData("[@,[1,2,3,4,true,\"x\",6}]")]
     [InlineData("[@,[1 2]]")]
+    [InlineData("""[@,{"string":1x}]""")]
+    [InlineData("""[@,{"bool":0rue}]""")]
+    [InlineData("""[@,{"float32":1e39x}]""")]
     public async Task What_is_not_JSON_is_refused_with_the_place(string rows)
     {
         var body = $$"""{"rows":{{rows.Replace("@", Plain, StringComparison.Ordinal)}}}""";
@@ -100,6 +103,19 @@ public sealed class JsonRowTests : IAsyncLifetime
 
         Assert.Equal((error, true), (refusal.Error, refusal.Row == 2 || refusal.Message.Contains("rows[2]", StringComparison.Ordinal)));
     }
+
+    [Fact]
+    public async Task Rows_that_are_too_many_are_refused_as_such_only_where_they_are_rows()
+    {
+        var tooMany = await _echo.RefuseAsync($$"""{"rows":[{{Plain}},{{Plain}}]}""", maxRows: 1);
+        var malformed = await _echo.RefuseAsync($$"""{"rows":[{{Plain}}{{Plain}}]}""", maxRows: 1);
+
+        Assert.Equal((PredictionError.TooManyRows, PredictionError.MalformedRequest), (tooMany.Error, malformed.Error));
+    }
+
+    [Fact]
+    public async Task Rows_that_are_all_written_oddly_are_read_by_the_general_reader_alone()
+        => await CheckAsync($$"""{"rows":[{{string.Join(',', Enumerable.Repeat("""{"float32":1,"int32":3,"int64":-4,"bool":true,"uint8":5}""", 12))}},{{Plain}}]}""");
 
     [Fact]
     public async Task A_feature_whose_name_JSON_escapes_is_found()
@@ -140,9 +156,11 @@ public sealed class JsonRowTests : IAsyncLifetime
                 await CheckAsync(body.ToString());
                 answered++;
             }
-            catch (PredictionRequestException)
+            catch (PredictionRequestException refusal)
             {
-                // Refusals have their own tests.
+                // What JSON it is has its own tests; that it is none must be true.
+                if (refusal.Message.StartsWith("The body is not valid JSON", StringComparison.Ordinal))
+                    Assert.ThrowsAny<JsonException>(() => JsonDocument.Parse(body.ToString()));
             }
         }
 

@@ -125,6 +125,56 @@ public class TreeExplanationTests
         Assert.Equal(LogOdds([.. probabilities.EnumerateObject().Select(p => p.Value.GetDouble())], 1), Number(explanation.GetProperty("prediction"), "k1"), 1e-4);
     }
 
+    public static TheoryData<string, bool, ExplanationScale> Confident
+    {
+        get
+        {
+            var kinds = new TheoryData<string, bool, ExplanationScale>();
+            foreach (var calibration in new[] { Calibration.Temperature, Calibration.Sigmoid })
+            {
+                foreach (var areShares in new[] { false, true })
+                {
+                    kinds.Add(calibration.ToString(), areShares, ExplanationScale.Probability);
+                    kinds.Add(calibration.ToString(), areShares, ExplanationScale.LogOdds);
+                }
+            }
+
+            return kinds;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Confident))]
+    public async Task Probabilities_that_are_clipped_before_they_are_calibrated_stay_clipped(string calibration, bool areShares, ExplanationScale scale)
+    {
+        // Scores of -24, 0 and 24, or shares of 0, 1/2 and 1, of which the outer ones are clipped.
+        var (low, high) = areShares ? (0f, 0.5f) : (-12f, 12f);
+        var graph = new Learning.Onnx.GraphBuilder("confident");
+        var inputs = new[] { "x0", "x1" }.Select(name => graph.Input(name, Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float, ["rows", 1])).ToArray();
+        var score = Stumps(inputs.Concat(axis: 1), low, high);
+        var second = areShares ? score.Clip(1e-6, 1 - 1e-6) : score.Sigmoid();
+        var probabilities = new[] { areShares ? -second + 1 : (-score).Sigmoid(), second }.Concat(axis: 1);
+        graph.Output("result", Calibrator(calibration, 2).Build(probabilities));
+        await using var client = await PredictionClient.StartAsync(new TestModel(Google.Protobuf.MessageExtensions.ToByteArray(graph.ToModel()), new()
+        {
+            Task = Formats.LearningTask.Classification,
+            Inputs = [.. inputs.Select(i => TestModels.Feature(i.Name))],
+            Outputs = [new("result", Formats.OutputRole.Probabilities, Formats.TensorType.Float32, [-1, 2])],
+            Target = new("target", Formats.ColumnKind.Category, [TestModels.Json("\"k0\""), TestModels.Json("\"k1\"")]),
+        }));
+
+        foreach (var (row, background) in new[] { ("[1,1]", "[0,1]"), ("[1,0]", "[0,1]"), ("[0,0]", "[1,1]") })
+        {
+            var explanation = await ExplainAsync(client.Lease, $"{{\"rows\":[{row}]}}", $"{{\"rows\":[{background}]}}", new() { Scale = scale });
+            var (mean, expected) = await EnumerateAsync(client, row.Trim('[', ']').Split(','), [background.Trim('[', ']').Split(',')], ["k0", "k1"], scale);
+
+            Assert.Equal("trees", explanation.GetProperty("method").GetString());
+            Assert.Equal(mean[1], Number(explanation.GetProperty("baseValue"), "k1"), 2e-3);
+            foreach (var (feature, attribution) in explanation.GetProperty("attributions").EnumerateObject().Index())
+                Assert.Equal(expected[feature, 1], Number(attribution.Value, "k1"), 2e-3);
+        }
+    }
+
     [Fact]
     public async Task More_features_than_coalitions_could_be_run_for_are_no_matter_to_a_sum_of_trees()
     {
@@ -247,6 +297,25 @@ public class TreeExplanationTests
         ("target_nodeids", new long[] { 1, 2 }),
         ("target_ids", new long[2]),
         ("target_weights", new[] { 2f, 4f }),
+        ("n_targets", 1L))[0];
+
+    /// <summary>For each of two columns a tree of its own, of one leaf up to 0.5 and of the other above.</summary>
+    private static Learning.Onnx.Value Stumps(Learning.Onnx.Value columns, float low, float high) => columns.Graph.Apply(
+        "TreeEnsembleRegressor",
+        [columns],
+        [(Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float, [columns.Shape[0], 1])],
+        Learning.Onnx.GraphBuilder.MachineLearningDomain,
+        ("nodes_treeids", new long[] { 0, 0, 0, 1, 1, 1 }),
+        ("nodes_nodeids", new long[] { 0, 1, 2, 0, 1, 2 }),
+        ("nodes_featureids", new long[] { 0, 0, 0, 1, 0, 0 }),
+        ("nodes_modes", new[] { "BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF" }),
+        ("nodes_values", new[] { 0.5f, 0, 0, 0.5f, 0, 0 }),
+        ("nodes_truenodeids", new long[] { 1, 0, 0, 1, 0, 0 }),
+        ("nodes_falsenodeids", new long[] { 2, 0, 0, 2, 0, 0 }),
+        ("target_treeids", new long[] { 0, 0, 1, 1 }),
+        ("target_nodeids", new long[] { 1, 2, 1, 2 }),
+        ("target_ids", new long[4]),
+        ("target_weights", new[] { low, high, low, high }),
         ("n_targets", 1L))[0];
 
     private static async Task AssertExactAsync(PredictionClient client, TrainedTrees trees, string[] outputs, ExplanationScale scale)

@@ -138,6 +138,8 @@ internal static class InferenceRequestReader
             }
             else if (Is(ref reader, "data"u8))
             {
+                if (IsLeftOut(ref reader))
+                    continue;
                 Once(ref hasData, "data", Subject(plan, input));
                 reader.Read();
                 if (input >= 0 && rank >= 0 && datatype is not null)

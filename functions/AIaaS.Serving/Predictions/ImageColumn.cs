@@ -26,7 +26,7 @@ internal sealed class ImageColumn(FeaturePlan plan) : InputColumn(plan)
             throw Missing(row);
         if (reader.TokenType != JsonTokenType.String)
             throw WrongType(ref reader, row, "the bytes of a JPEG or PNG file as a base64 string");
-        if (!reader.TryGetBytesFromBase64(out var bytes))
+        if (!TryDecode(ref reader, out var bytes))
             throw new PredictionRequestException(PredictionError.BadImage, row, Feature.Name, "the string is not base64.");
         if (!ImageHeader.TryRead(bytes, out _, out var problem))
             throw new PredictionRequestException(PredictionError.BadImage, row, Feature.Name, problem + ".");
@@ -47,6 +47,20 @@ internal sealed class ImageColumn(FeaturePlan plan) : InputColumn(plan)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(rows, 1);
         return PinnedTensor.Create(_images[first], 0, Plan.ElementType, [_images[first].Length]);
+    }
+
+    private static bool TryDecode(ref Utf8JsonReader reader, out byte[] bytes)
+    {
+        try
+        {
+            return reader.TryGetBytesFromBase64(out bytes!);
+        }
+        catch (InvalidOperationException)
+        {
+            // A surrogate without its other half.
+            bytes = [];
+            return false;
+        }
     }
 
     private void Set(int row, byte[] bytes)

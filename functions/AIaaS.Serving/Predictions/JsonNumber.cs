@@ -5,7 +5,7 @@ namespace AIaaS.Serving.Predictions;
 /// <summary>Numbers as JSON writes them, to the nearest double.</summary>
 internal static class JsonNumber
 {
-    private static readonly double[] PowersOfTen = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    private static readonly double[] PowersOfTen = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14];
 
     /// <summary>Reads the number that a text begins with; infinity where no double is as large.</summary>
     /// <returns>Its length in bytes, 0 where the text begins with none that JSON has.</returns>

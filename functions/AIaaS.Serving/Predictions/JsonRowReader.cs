@@ -15,6 +15,9 @@ internal static class JsonRowReader
     private const string Form = "Send {\"rows\":[{\"feature\":value, …}, …]}.";
     private const int MostColumns = 1 << 16;
 
+    /// <summary>After so many rows in succession that could not be scanned, no more are tried.</summary>
+    private const int MostLeft = 8;
+
     /// <exception cref="PredictionRequestException">The body has to be changed.</exception>
     public static void Read(in ReadOnlySequence<byte> body, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
     {
@@ -176,13 +179,20 @@ internal static class JsonRowReader
     {
         // A reader in this state takes any row for the first, and so goes on at each that it is set to.
         var beforeRows = reader.CurrentState;
-        var position = 0;
+        var (position, left) = (0, 0);
+        if (columns.Contains(-1))
+            text = [];
         while (true)
         {
             if (!text.IsEmpty)
             {
+                var before = rows.Rows;
                 position = JsonRowScanner.Read(text, position + (int)reader.BytesConsumed, plan, rows, hasColumns ? columns : plan.FeatureOrder, context);
                 reader = new(text[position..], isFinalBlock: true, beforeRows);
+                left = rows.Rows > before ? 0 : left + 1;
+                // Rows are mostly written alike: those that follow would be scanned in vain as well.
+                if (left == MostLeft)
+                    text = [];
             }
 
             if (!reader.Read() || reader.TokenType == JsonTokenType.EndArray)

@@ -9,6 +9,7 @@ namespace AIaaS.Serving.Predictions;
 /// </summary>
 internal static class JsonRowScanner
 {
+    private static readonly SearchValues<byte> EndsOfNumber = SearchValues.Create(",}] \n\r\t"u8);
     private static readonly SearchValues<byte> EndsOfText = SearchValues.Create("\"\\"u8);
 
     /// <param name="text">The body.</param>
@@ -18,12 +19,12 @@ internal static class JsonRowScanner
     /// <param name="columns">The feature of each value where rows are arrays, -1 for one to skip.</param>
     /// <param name="context">The request's.</param>
     /// <returns>The position of the first row that is not read, or of what stands there instead of a row.</returns>
-    /// <exception cref="PredictionRequestException">A value is not one of its feature.</exception>
+    /// <exception cref="PredictionRequestException">A value is not one of its feature, or is missing.</exception>
     /// <exception cref="JsonException">The text is not JSON; what the exception says of the place is not true of the body.</exception>
     public static int Read(
         ReadOnlySpan<byte> text, int position, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, in PredictionContext context)
     {
-        while (rows.Rows < context.MaxRows)
+        while (true)
         {
             // A comma is passed only before a row: one that ends the array is for the general reader to refuse.
             var start = SkipSpace(text, position);
@@ -31,6 +32,8 @@ internal static class JsonRowScanner
                 start = text[start] == ',' ? SkipSpace(text, start + 1) : throw new JsonException();
             if (start >= text.Length || text[start] is not ((byte)'{' or (byte)'['))
                 return position;
+            if (rows.Rows == context.MaxRows)
+                return start;
             rows.BeginRow();
             var end = start + 1;
             if (!(text[start] == '{' ? TryReadObject(text, ref end, plan, rows, context) : TryReadArray(text, ref end, rows, columns, context)))
@@ -42,8 +45,6 @@ internal static class JsonRowScanner
             rows.EndRow();
             position = end;
         }
-
-        return position;
     }
 
     private static bool TryReadObject(ReadOnlySpan<byte> text, ref int position, PredictionPlan plan, RowBuffer rows, in PredictionContext context)
@@ -121,6 +122,9 @@ internal static class JsonRowScanner
         position = SkipSpace(text, position);
         var value = text[position..];
         var length = JsonNumber.Read(value, out var number);
+        // What no number can be followed by makes it none.
+        if (length > 0 && (length == value.Length || !EndsOfNumber.Contains(value[length])))
+            return false;
         if (length > 0 && column.TryRead(number, row))
         {
             position += length;

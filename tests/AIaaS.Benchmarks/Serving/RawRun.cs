@@ -8,16 +8,17 @@ internal sealed class RawRun : IDisposable
     private readonly InferenceSession _session;
     private readonly OrtIoBinding _binding;
     private readonly RunOptions _options = new();
+    private readonly List<OrtValue> _inputs = [];
 
     public RawRun(InferenceSession session)
     {
         _session = session;
         _binding = session.CreateIoBinding();
-        var value = new float[1];
         foreach (var name in session.InputNames)
         {
-            using var input = OrtValue.CreateTensorValueFromMemory(value, [1, 1]);
-            _binding.BindInput(name, input);
+            // Held, since the binding goes on reading its memory.
+            _inputs.Add(OrtValue.CreateTensorValueFromMemory(new float[1], [1, 1]));
+            _binding.BindInput(name, _inputs[^1]);
         }
 
         foreach (var name in session.OutputNames)
@@ -32,6 +33,7 @@ internal sealed class RawRun : IDisposable
     public void Dispose()
     {
         _binding.Dispose();
+        _inputs.ForEach(input => input.Dispose());
         _options.Dispose();
     }
 }

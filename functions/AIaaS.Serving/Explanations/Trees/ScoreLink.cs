@@ -56,11 +56,17 @@ internal sealed class ScoreLink
     /// <returns>Null where the graph has operators between them that are not known.</returns>
     public static ScoreLink? Find(OnnxGraph graph, OnnxNode trees, TreeEnsemble ensemble, string output, ExplanationScale scale)
     {
-        var compiler = new Compiler(graph, ensemble, asLogOdds: scale == ExplanationScale.LogOdds);
-        compiler.AddTrees(trees);
-        foreach (var node in graph.AncestorsOf(output))
-            compiler.Add(node);
-        return compiler.Finish(output);
+        // A clip that hardly binds is left out where that makes a sum of trees, and only there: a logarithm behind it tells 0 from 1e-6.
+        return Compile(keepsClips: false) is { Slopes: not null } sum ? sum : Compile(keepsClips: true);
+
+        ScoreLink? Compile(bool keepsClips)
+        {
+            var compiler = new Compiler(graph, ensemble, keepsClips);
+            compiler.AddTrees(trees);
+            foreach (var node in graph.AncestorsOf(output))
+                compiler.Add(node);
+            return compiler.Finish(output, scale == ExplanationScale.LogOdds);
+        }
     }
 
     /// <summary>Turns probabilities into log-odds, for which the smallest are taken as <c>1e-7</c>.</summary>
@@ -117,8 +123,8 @@ internal sealed class ScoreLink
 
     /// <param name="graph">The model.</param>
     /// <param name="ensemble">Its trees.</param>
-    /// <param name="asLogOdds">Whether log-odds are wanted, on which a clip of almost no probability is no bound.</param>
-    private sealed class Compiler(OnnxGraph graph, TreeEnsemble ensemble, bool asLogOdds)
+    /// <param name="keepsClips">Whether a clip that binds by next to nothing is one all the same.</param>
+    private sealed class Compiler(OnnxGraph graph, TreeEnsemble ensemble, bool keepsClips)
     {
         private readonly List<Action<double[][]>> _steps = [];
         private readonly List<int> _widths = [ensemble.Targets];
@@ -168,7 +174,7 @@ internal sealed class ScoreLink
             Set(node.Outputs[0], Array.TrueForAll(node.Inputs, i => i.Length == 0 || _known.ContainsKey(i) || graph.IsConstant(i)) ? Compile(node) : null);
         }
 
-        public ScoreLink? Finish(string output)
+        public ScoreLink? Finish(string output, bool asLogOdds)
         {
             if (!_known.TryGetValue(output, out var result))
                 return null;
@@ -228,7 +234,7 @@ internal sealed class ScoreLink
                     return Clip(node, inputs[0]!);
                 case "Gather" when node.Integer("axis", 0) is 1 or -1 && inputs[0] is { } from && graph.ConstantOf(node.Inputs[1]) is { } chosen:
                     return Gather(from, chosen);
-                case "MatMul" when inputs[0] is { } from && graph.ConstantOf(node.Inputs[1]) is { } weights && weights.Length % from.Width == 0:
+                case "MatMul" when inputs[0] is { } from && graph.ConstantOf(node.Inputs[1]) is { } weights && from.Width > 0 && weights.Length % from.Width == 0:
                     return MatMul(from, weights);
                 case "Concat" when node.Integer("axis", 0) is 1 or -1 && Array.TrueForAll(inputs, i => i is not null):
                     return Concat(inputs!);
@@ -284,29 +290,46 @@ internal sealed class ScoreLink
             var most = node.Inputs.Length > 2 && node.Inputs[2].Length > 0 ? graph.ConstantOf(node.Inputs[2]) : [double.PositiveInfinity];
             if (least is not [var low] || most is not [var high] || node.Has("min") || node.Has("max"))
                 return null;
-            if (asLogOdds && from.Form is Form.Sigmoid or Form.Softmax && low < 2 * SmallestProbability && high > 1 - (2 * SmallestProbability))
+            if (AreWithin(from, low, high))
                 return from;
-            return IsWithin(from, low - ClipTolerance, high + ClipTolerance) ? from : Map(from, false, x => Math.Min(Math.Max(x, low), high));
+            var tolerance = keepsClips ? 0 : ClipTolerance;
+            return IsWithin(from, low - tolerance, high + tolerance) ? from : Map(from, false, x => Math.Min(Math.Max(x, low), high));
         }
 
-        private bool IsWithin(Register register, double low, double high)
+        /// <summary>Whether no scores that the trees can give make probabilities that a clip would change.</summary>
+        private bool AreWithin(Register probabilities, double low, double high)
         {
-            if (!register.IsAffine)
+            if (probabilities is { Form: Form.Sigmoid, Of: { } odds })
+                return IsWithin(odds, Math.Log(low / (1 - low)), Math.Log(high / (1 - high)));
+            if (probabilities is not { Form: Form.Softmax, Of: { IsAffine: true } logits } || high < 1 - ((probabilities.Width - 1) * low))
                 return false;
+            // Each is 1 over the sum of e to the power of what all, itself included, are above it.
+            return Enumerable.Range(0, probabilities.Width).All(own => Bounds(logits, own).Sum(above => Math.Exp(above.Most)) <= 1 / low);
+        }
+
+        private bool IsWithin(Register register, double low, double high) =>
+            register.IsAffine && Array.TrueForAll(Bounds(register, less: null), bound => bound.Least >= low && bound.Most <= high);
+
+        /// <summary>Between what the numbers of sums of scores lie.</summary>
+        /// <param name="register">The sums.</param>
+        /// <param name="less">One of them that is subtracted from each, if any.</param>
+        private (double Least, double Most)[] Bounds(Register register, int? less)
+        {
             var link = new ScoreLink(_steps, [.. _widths], register);
             var (least, most) = ensemble.Bounds();
             var constant = (double[])link.Apply(link.CreateRegisters(), new double[ensemble.Targets]).Clone();
-            return Enumerable.Range(0, register.Width).All(output =>
+            return [.. Enumerable.Range(0, register.Width).Select(output =>
             {
-                var (lowest, highest) = (constant[output], constant[output]);
+                var start = constant[output] - (less is { } own ? constant[own] : 0);
+                var (lowest, highest) = (start, start);
                 for (var score = 0; score < least.Length; score++)
                 {
-                    var (one, other) = (link.Slopes![output, score] * least[score], link.Slopes[output, score] * most[score]);
-                    (lowest, highest) = (lowest + Math.Min(one, other), highest + Math.Max(one, other));
+                    var slope = link.Slopes![output, score] - (less is { } other ? link.Slopes[other, score] : 0);
+                    (lowest, highest) = (lowest + Math.Min(slope * least[score], slope * most[score]), highest + Math.Max(slope * least[score], slope * most[score]));
                 }
 
-                return lowest >= low && highest <= high;
-            });
+                return (lowest, highest);
+            })];
         }
 
         private Register NegativeOf(Register from)
