@@ -145,6 +145,8 @@ public sealed class BlobTriggerListenerTests : IAsyncDisposable
             // Four steps of looking are less than the second that a file must be still.
             for (var step = 1; step <= 4; step++)
             {
+                // Time that passes during a listing would put off the next one.
+                await Eventually.HoldsAsync(_time, () => _time.WaitingTimers > 0, TimeSpan.Zero);
                 _time.Advance(Step);
                 await Eventually.HoldsAsync(_time, () => _store.Listings >= listings + step, TimeSpan.Zero);
             }
