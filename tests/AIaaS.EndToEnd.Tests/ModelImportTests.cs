@@ -31,7 +31,7 @@ public sealed class ModelImportTests(HostFixture host)
     public async Task A_model_of_half_precision_is_asked_by_tensors()
     {
         var model = HostFixture.NewName("imported");
-        (await ApiClient.ReadAsync(await ImportAsync(model, Read("identity-fp16")), HttpStatusCode.Created)).GetProperty("version").GetInt32();
+        await ApiClient.ReadAsync(await ImportAsync(model, Read("identity-fp16")), HttpStatusCode.Created);
 
         var described = await host.Admin.GetAsync($"/v2/models/{model}");
         using var answer = await host.Admin.Http.PostAsync(

@@ -34,19 +34,19 @@ public class TreeExplanationTests
         { "tree", 0, ExplanationScale.Probability },
     };
 
-    public static TheoryData<string, string, int, ExplanationScale> Calibrated
+    public static TheoryData<Calibration, string, int, ExplanationScale> Calibrated
     {
         get
         {
-            var kinds = new TheoryData<string, string, int, ExplanationScale>();
+            var kinds = new TheoryData<Calibration, string, int, ExplanationScale>();
             foreach (var calibration in new[] { Calibration.Temperature, Calibration.Sigmoid, Calibration.Isotonic })
             {
                 foreach (var (trainer, classes) in new[] { ("boosting", 2), ("boosting", 3), ("forest", 2) })
                 {
-                    kinds.Add(calibration.ToString(), trainer, classes, ExplanationScale.Probability);
+                    kinds.Add(calibration, trainer, classes, ExplanationScale.Probability);
                     // Steps give whole ranges of probabilities 0, of which the log-odds are a matter of rounding.
                     if (calibration != Calibration.Isotonic)
-                        kinds.Add(calibration.ToString(), trainer, classes, ExplanationScale.LogOdds);
+                        kinds.Add(calibration, trainer, classes, ExplanationScale.LogOdds);
                 }
             }
 
@@ -100,7 +100,7 @@ public class TreeExplanationTests
 
     [Theory]
     [MemberData(nameof(Calibrated))]
-    public async Task Calibrated_probabilities_are_shared_out_as_well(string calibration, string trainer, int classes, ExplanationScale scale)
+    public async Task Calibrated_probabilities_are_shared_out_as_well(Calibration calibration, string trainer, int classes, ExplanationScale scale)
     {
         var trees = new TrainedTrees(4);
         await using var client = await PredictionClient.StartAsync(Train(trees, trainer, classes, Calibrator(calibration, classes).Build));
@@ -109,10 +109,10 @@ public class TreeExplanationTests
     }
 
     [Theory]
-    [InlineData("Temperature", 2)]
-    [InlineData("Temperature", 3)]
-    [InlineData("Sigmoid", 2)]
-    public async Task Calibrated_log_odds_stay_a_sum_of_trees_however_many_features_there_are(string calibration, int classes)
+    [InlineData(Calibration.Temperature, 2)]
+    [InlineData(Calibration.Temperature, 3)]
+    [InlineData(Calibration.Sigmoid, 2)]
+    public async Task Calibrated_log_odds_stay_a_sum_of_trees_however_many_features_there_are(Calibration calibration, int classes)
     {
         var trees = new TrainedTrees(60);
         await using var client = await PredictionClient.StartAsync(Train(trees, "boosting", classes, Calibrator(calibration, classes).Build));
@@ -125,17 +125,17 @@ public class TreeExplanationTests
         Assert.Equal(LogOdds([.. probabilities.EnumerateObject().Select(p => p.Value.GetDouble())], 1), Number(explanation.GetProperty("prediction"), "k1"), 1e-4);
     }
 
-    public static TheoryData<string, bool, ExplanationScale> Confident
+    public static TheoryData<Calibration, bool, ExplanationScale> Confident
     {
         get
         {
-            var kinds = new TheoryData<string, bool, ExplanationScale>();
+            var kinds = new TheoryData<Calibration, bool, ExplanationScale>();
             foreach (var calibration in new[] { Calibration.Temperature, Calibration.Sigmoid })
             {
                 foreach (var areShares in new[] { false, true })
                 {
-                    kinds.Add(calibration.ToString(), areShares, ExplanationScale.Probability);
-                    kinds.Add(calibration.ToString(), areShares, ExplanationScale.LogOdds);
+                    kinds.Add(calibration, areShares, ExplanationScale.Probability);
+                    kinds.Add(calibration, areShares, ExplanationScale.LogOdds);
                 }
             }
 
@@ -145,7 +145,7 @@ public class TreeExplanationTests
 
     [Theory]
     [MemberData(nameof(Confident))]
-    public async Task Probabilities_that_are_clipped_before_they_are_calibrated_stay_clipped(string calibration, bool areShares, ExplanationScale scale)
+    public async Task Probabilities_that_are_clipped_before_they_are_calibrated_stay_clipped(Calibration calibration, bool areShares, ExplanationScale scale)
     {
         // Scores of -24, 0 and 24, or shares of 0, 1/2 and 1, of which the outer ones are clipped.
         var (low, high) = areShares ? (0f, 0.5f) : (-12f, 12f);
@@ -261,7 +261,7 @@ public class TreeExplanationTests
     };
 
     /// <summary>Fitted on probabilities that say too much of classes that are made up.</summary>
-    private static ICalibrator Calibrator(string kind, int classes)
+    private static ICalibrator Calibrator(Calibration kind, int classes)
     {
         const int Rows = 400;
         var random = new Random(5);
@@ -277,7 +277,7 @@ public class TreeExplanationTests
                 probabilities[(row * classes) + k] = (float)(Math.Pow(weights[k], 2) / weights.Sum(w => Math.Pow(w, 2)));
         }
 
-        return Calibrators.Fit(Enum.Parse<Calibration>(kind), probabilities, truth, classes);
+        return Calibrators.Fit(kind, probabilities, truth, classes);
     }
 
     /// <summary>4 where the sum of the features is above 1.5, else 2.</summary>

@@ -158,11 +158,7 @@ internal static class AnswerWriter
             case TensorElementType.Double:
                 foreach (var value in MemoryMarshal.Cast<byte, double>(bytes))
                 {
-                    if (!double.IsFinite(value))
-                        writer.WriteNullValue();
-                    else if (value == 0 && double.IsNegative(value))
-                        writer.WriteRawValue(NegativeZero, skipInputValidation: true);
-                    else
+                    if (!TryWriteSpecial(writer, value))
                         writer.WriteNumberValue(value);
                 }
 
@@ -207,12 +203,20 @@ internal static class AnswerWriter
 
     private static void WriteNumber(Utf8JsonWriter writer, float value)
     {
-        if (!float.IsFinite(value))
+        if (!TryWriteSpecial(writer, value))
+            writer.WriteNumberValue(value);
+    }
+
+    /// <summary>Writes what JSON has no number for, and the zero that .NET writes without its point.</summary>
+    private static bool TryWriteSpecial(Utf8JsonWriter writer, double value)
+    {
+        if (!double.IsFinite(value))
             writer.WriteNullValue();
-        else if (value == 0 && float.IsNegative(value))
+        else if (value == 0 && double.IsNegative(value))
             writer.WriteRawValue(NegativeZero, skipInputValidation: true);
         else
-            writer.WriteNumberValue(value);
+            return false;
+        return true;
     }
 
     private static void WriteIntegers<T>(Utf8JsonWriter writer, ReadOnlySpan<byte> bytes)

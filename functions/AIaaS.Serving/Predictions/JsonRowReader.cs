@@ -100,7 +100,7 @@ internal static class JsonRowReader
                     reader.Read();
                     if (reader.TokenType != JsonTokenType.StartArray)
                         throw Malformed($"'rows' is not an array. {Form}");
-                    ReadRows(ref reader, text, plan, rows, named < 0 ? null : rented.AsSpan(0, named), named >= 0, context);
+                    ReadRows(ref reader, text, plan, rows, named < 0 ? plan.FeatureOrder : rented.AsSpan(0, named), named >= 0, context);
                 }
                 else if (NameIs(ref reader, "columns"u8))
                 {
@@ -175,7 +175,7 @@ internal static class JsonRowReader
     }
 
     private static void ReadRows(
-        ref Utf8JsonReader reader, ReadOnlySpan<byte> text, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, bool hasColumns, in PredictionContext context)
+        ref Utf8JsonReader reader, ReadOnlySpan<byte> text, PredictionPlan plan, RowBuffer rows, ReadOnlySpan<int> columns, bool areNamed, in PredictionContext context)
     {
         // A reader in this state takes any row for the first, and so goes on at each that it is set to.
         var beforeRows = reader.CurrentState;
@@ -187,7 +187,7 @@ internal static class JsonRowReader
             if (!text.IsEmpty)
             {
                 var before = rows.Rows;
-                position = JsonRowScanner.Read(text, position + (int)reader.BytesConsumed, plan, rows, hasColumns ? columns : plan.FeatureOrder, context);
+                position = JsonRowScanner.Read(text, position + (int)reader.BytesConsumed, plan, rows, columns, context);
                 reader = new(text[position..], isFinalBlock: true, beforeRows);
                 left = rows.Rows > before ? 0 : left + 1;
                 // Rows are mostly written alike: those that follow would be scanned in vain as well.
@@ -205,11 +205,8 @@ internal static class JsonRowReader
                 case JsonTokenType.StartObject:
                     ReadObject(ref reader, plan, rows, context);
                     break;
-                case JsonTokenType.StartArray when hasColumns:
-                    ReadArray(ref reader, rows, columns, context);
-                    break;
                 case JsonTokenType.StartArray:
-                    ReadArray(ref reader, rows, context);
+                    ReadArray(ref reader, rows, columns, areNamed, context);
                     break;
                 default:
                     throw Malformed($"rows[{rows.Rows}] is neither an object nor an array. {Form}");
@@ -245,13 +242,23 @@ internal static class JsonRowReader
         }
     }
 
-    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows, ReadOnlySpan<int> columns, in PredictionContext context)
+    /// <param name="reader">At the array.</param>
+    /// <param name="rows">Takes the row.</param>
+    /// <param name="columns">The feature of each value, -1 for one to skip.</param>
+    /// <param name="areNamed">Whether the body names them, or they are the model's features in their order.</param>
+    /// <param name="context">The request's.</param>
+    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows, ReadOnlySpan<int> columns, bool areNamed, in PredictionContext context)
     {
         var column = 0;
         for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; column++)
         {
             if (column == columns.Length)
-                throw Malformed($"rows[{rows.Rows}] has more values than the {columns.Length} columns.");
+            {
+                throw Malformed($"rows[{rows.Rows}] has more values than " + (areNamed
+                    ? $"the {columns.Length} columns."
+                    : $"the model's {columns.Length} features; as an array, a row has one value for each in their order."));
+            }
+
             if (columns[column] is >= 0 and var feature)
             {
                 rows.TryGive(feature);
@@ -264,7 +271,11 @@ internal static class JsonRowReader
         }
 
         if (column < columns.Length)
-            throw Malformed($"rows[{rows.Rows}] has {column} values for {columns.Length} columns; give null where one is missing.");
+        {
+            throw Malformed($"rows[{rows.Rows}] has {column} values for {columns.Length} " + (areNamed
+                ? "columns; give null where one is missing."
+                : "features; as an array, a row has one value for each in their order, null where it is missing."));
+        }
     }
 
     public static void ReadValue(ref Utf8JsonReader reader, InputColumn column, int row, in PredictionContext context)
@@ -295,22 +306,6 @@ internal static class JsonRowReader
         return text.Equals("nan", StringComparison.OrdinalIgnoreCase)
             || text.Equals("inf", StringComparison.OrdinalIgnoreCase)
             || text.Equals("infinity", StringComparison.OrdinalIgnoreCase);
-    }
-
-    private static void ReadArray(ref Utf8JsonReader reader, RowBuffer rows, in PredictionContext context)
-    {
-        var columns = rows.Columns;
-        var feature = 0;
-        for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; feature++)
-        {
-            if (feature == columns.Length)
-                throw Malformed($"rows[{rows.Rows}] has more values than the model's {columns.Length} features; as an array, a row has one value for each in their order.");
-            rows.TryGive(feature);
-            ReadValue(ref reader, columns[feature], rows.Rows, context);
-        }
-
-        if (feature < columns.Length)
-            throw Malformed($"rows[{rows.Rows}] has {feature} values for {columns.Length} features; as an array, a row has one value for each in their order, null where it is missing.");
     }
 
     /// <summary>Compares a name that may not be valid Unicode, which the reader's own comparison throws on.</summary>

@@ -16,7 +16,7 @@ internal static class JsonRowScanner
     /// <param name="position">Behind the opening bracket of the rows, or behind one of them.</param>
     /// <param name="plan">The model's.</param>
     /// <param name="rows">Takes the rows.</param>
-    /// <param name="columns">The feature of each value where rows are arrays, -1 for one to skip.</param>
+    /// <param name="columns">The feature of each value where rows are arrays; none is skipped.</param>
     /// <param name="context">The request's.</param>
     /// <returns>The position of the first row that is not read, or of what stands there instead of a row.</returns>
     /// <exception cref="PredictionRequestException">A value is not one of its feature, or is missing.</exception>
@@ -87,10 +87,9 @@ internal static class JsonRowScanner
         var at = position;
         for (var column = 0; column < columns.Length; column++, at++)
         {
-            var feature = columns[column];
-            if (feature < 0 || !TryReadValue(text, ref at, rows.Columns[feature], rows.Rows, context))
+            if (!TryReadValue(text, ref at, rows.Columns[columns[column]], rows.Rows, context))
                 return false;
-            rows.TryGive(feature);
+            rows.TryGive(columns[column]);
             at = SkipSpace(text, at);
             if (at >= text.Length || text[at] != (column + 1 < columns.Length ? ',' : ']'))
                 return false;

@@ -26,10 +26,12 @@ internal sealed class PredictJsonBenchmark : IBenchmark
 
         var one = LoadClient.Request(ServingServer.Path, ServingModels.Body(1), ServingServer.Headers);
         var many = LoadClient.Request(ServingServer.Path, ServingModels.Body(1000), ServingServer.Headers);
-        var (oneOurs, oneBare, oneBareRun, oneObjects) = await MeasureAsync(one, connections: 4, requestsEach: 500, warmUps: 12, rounds: 15);
+        var oneRow = await MeasureAsync([ours, bare, objects, bareRun], one, connections: 4, requestsEach: 500, warmUps: 12, rounds: 15);
+        var (oneOurs, oneBare, oneObjects, oneBareRun) = (oneRow[0], oneRow[1], oneRow[2], oneRow[3]);
         // What a run costs a server is more than in a loop of its own: between two runs other code takes its place in the caches.
         var run = Math.Max(0, oneBareRun.Microseconds - oneBare.Microseconds);
-        var (manyOurs, manyBare, _, manyObjects) = await MeasureAsync(many, connections: 2, requestsEach: 30, warmUps: 8, rounds: 9);
+        var manyRows = await MeasureAsync([ours, bare, objects], many, connections: 2, requestsEach: 30, warmUps: 8, rounds: 9);
+        var (manyOurs, manyBare, manyObjects) = (manyRows[0], manyRows[1], manyRows[2]);
 
         Print("one row", "bare Kestrel", oneBare);
         Print("one row", "bare Kestrel + a run of ONNX Runtime", oneBareRun);
@@ -48,9 +50,9 @@ internal sealed class PredictJsonBenchmark : IBenchmark
 
         Task<ServingServer> StartAsync(string side) => ServingServer.StartAsync(Name, side, ServingModels.Small, BatchingMode.Auto, cancellationToken);
 
-        async Task<(Cost Ours, Cost Bare, Cost BareRun, Cost Objects)> MeasureAsync(byte[] request, int connections, int requestsEach, int warmUps, int rounds)
+        async Task<Cost[]> MeasureAsync(ServingServer[] servers, byte[] request, int connections, int requestsEach, int warmUps, int rounds)
         {
-            var costs = new[] { ours, bare, bareRun, objects }.Select(server => (Server: server, Costs: new List<Cost>())).ToArray();
+            var costs = Array.ConvertAll(servers, server => (Server: server, Costs: new List<Cost>()));
             var compiling = MostWarmUps;
             for (var round = -warmUps; round < rounds; round++)
             {
@@ -72,7 +74,7 @@ internal sealed class PredictJsonBenchmark : IBenchmark
                     compiling = compiled <= FewCompilations ? 0 : Math.Max(0, compiling - 1);
             }
 
-            return (Typical(costs[0].Costs), Typical(costs[1].Costs), Typical(costs[2].Costs), Typical(costs[3].Costs));
+            return Array.ConvertAll(costs, side => Typical(side.Costs));
         }
     }
 

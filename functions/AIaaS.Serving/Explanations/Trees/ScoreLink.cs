@@ -131,6 +131,7 @@ internal sealed class ScoreLink
         private readonly Dictionary<string, Register> _known = new(StringComparer.Ordinal);
         private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
         private readonly Dictionary<int, Register> _negatives = [];
+        private readonly Lazy<(double[] Least, double[] Most)> _scores = new(ensemble.Bounds);
         private OnnxNode? _trees;
 
         public void AddTrees(OnnxNode node)
@@ -316,7 +317,7 @@ internal sealed class ScoreLink
         private (double Least, double Most)[] Bounds(Register register, int? less)
         {
             var link = new ScoreLink(_steps, [.. _widths], register);
-            var (least, most) = ensemble.Bounds();
+            var (least, most) = _scores.Value;
             var constant = (double[])link.Apply(link.CreateRegisters(), new double[ensemble.Targets]).Clone();
             return [.. Enumerable.Range(0, register.Width).Select(output =>
             {
