@@ -9,7 +9,7 @@ const session = await ort.InferenceSession.create(process.argv[2], {
   enableMemPattern: false,
 });
 const app = Fastify({ bodyLimit: 16 << 20 });
-app.post('/predict', async (request) => {
+app.post('/api/v1/endpoints/e/predictions', async (request) => {
   const { rows } = request.body;
   const feeds = {};
   for (const name of session.inputNames) {
