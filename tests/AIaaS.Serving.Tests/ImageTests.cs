@@ -1,13 +1,17 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Learning.Images;
 using AIaaS.Learning.Onnx;
 using AIaaS.Learning.Onnx.Operators;
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
+using AIaaS.Tests;
 using Google.Protobuf;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace AIaaS.Serving.Tests;
@@ -24,12 +28,22 @@ public sealed class ImageTests : IAsyncLifetime
     private static readonly string[] Samples = ["progressive.jpg", "restarts.jpg", "grey.jpg"];
 
     private static readonly byte[] GraphFile = MeanColour();
+    private TestModel _model = null!;
     private PredictionClient _client = null!;
+    private InferenceClient _tensors = null!;
 
-    public async Task InitializeAsync() =>
-        _client = await PredictionClient.StartAsync(new(GraphFile, await ModelImport.ExamineAsync("colour", GraphFile, null, new(), TimeProvider.System, default)));
+    public async Task InitializeAsync()
+    {
+        _model = new(GraphFile, await ModelImport.ExamineAsync("colour", GraphFile, null, new(), TimeProvider.System, default));
+        _client = await PredictionClient.StartAsync(_model);
+        _tensors = await InferenceClient.StartAsync(_model);
+    }
 
-    public async Task DisposeAsync() => await _client.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        await _client.DisposeAsync();
+        await _tensors.DisposeAsync();
+    }
 
     [Fact]
     public void A_graph_that_decodes_its_input_takes_an_image()
@@ -65,6 +79,69 @@ public sealed class ImageTests : IAsyncLifetime
         AssertColour(rows[0], 255, 0, 0, 0.01);
         AssertColour(rows[1], 0, 255, 0, 0.01);
         AssertColour(rows[2], 0, 0, 255, 0.01);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_tensor_of_a_files_bytes_is_an_image(int form)
+    {
+        var answer = await InferAsync(Png.Of(8, 8, (_, _) => (200, 100, 50)), form);
+
+        var colour = answer.HeaderLength is null
+            ? answer.Output("colour").GetProperty("data").EnumerateArray().Select(c => c.GetDouble())
+            : MemoryMarshal.Cast<byte, float>(answer.Binary).ToArray().Select(c => (double)c);
+        AssertColour([.. colour], 200, 100, 50, tolerance: 0.01);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_tensor_that_promises_too_many_pixels_is_refused(int form)
+    {
+        var file = Png.Of(8, 8, (_, _) => (1, 2, 3));
+        BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(16), 1 << 15);
+        BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(20), 1 << 15);
+
+        Assert.Contains("pixels", (await Assert.ThrowsAsync<InferenceRequestException>(() => InferAsync(file, form))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pixels_of_a_tensor_that_do_not_inflate_are_the_senders_mistake_and_not_the_models()
+    {
+        var file = Png.Of(64, 64, (x, y) => ((byte)x, (byte)y, 7));
+        file.AsSpan(45, 30).Clear();
+
+        for (var i = 0; i < 20; i++)
+            Assert.Contains("damaged", (await Assert.ThrowsAsync<InferenceRequestException>(() => InferAsync(file, form: 0))).Message, StringComparison.Ordinal);
+        Assert.NotEmpty((await InferAsync(Png.Of(8, 8, (_, _) => (1, 2, 3)), form: 0)).Binary);
+    }
+
+    [Fact]
+    public async Task Images_are_checked_where_the_graph_comes_optimized_from_the_disk()
+    {
+        using var folder = new TemporaryFolder();
+        var source = new FileModelSource();
+        var reference = source.Add(_model);
+        ModelServer Start() => new(
+            source, new(), TimeProvider.System, new ModelDiskCache(new() { Folder = folder.Path }, TimeProvider.System, NullLogger<ModelDiskCache>.Instance));
+        await using (var first = Start())
+            (await first.AcquireAsync(reference, CancellationToken.None)).Dispose();
+
+        await using var second = Start();
+        using var lease = await second.AcquireAsync(reference, CancellationToken.None);
+
+        Assert.Equal((ModelOrigin.Optimized, true), (lease.Model.Origin, lease.Model.Inference.HasImages));
+    }
+
+    [Fact]
+    public async Task A_signature_that_calls_an_image_anything_else_is_refused()
+    {
+        var integers = _model with { Signature = _model.Signature with { Inputs = [_model.Signature.Inputs[0] with { Kind = ColumnKind.Integer }] } };
+
+        await Assert.ThrowsAsync<ModelLoadException>(() => PredictionClient.StartAsync(integers));
     }
 
     [Theory]
@@ -124,10 +201,13 @@ public sealed class ImageTests : IAsyncLifetime
                 file[random.Next(file.Length)] = (byte)random.Next(256);
             try
             {
-                await SendAsync(file);
+                if (random.Next(2) == 0)
+                    await SendAsync(file);
+                else
+                    await InferAsync(file, random.Next(3));
                 predicted++;
             }
-            catch (PredictionRequestException refusal)
+            catch (Exception refusal) when (refusal is PredictionRequestException or InferenceRequestException)
             {
                 Assert.NotEmpty(refusal.Message);
                 refused++;
@@ -139,9 +219,11 @@ public sealed class ImageTests : IAsyncLifetime
 
     private static byte[] Sample(string file) => File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Images", file));
 
-    private static void AssertColour(JsonElement row, double red, double green, double blue, double tolerance)
+    private static void AssertColour(JsonElement row, double red, double green, double blue, double tolerance) =>
+        AssertColour([.. row.GetProperty("colour").EnumerateArray().Select(c => c.GetDouble())], red, green, blue, tolerance);
+
+    private static void AssertColour(double[] colour, double red, double green, double blue, double tolerance)
     {
-        var colour = row.GetProperty("colour").EnumerateArray().Select(c => c.GetDouble()).ToArray();
         Assert.Equal(3, colour.Length);
         foreach (var (value, expected, mean, deviation) in new[] { (colour[0], red, 0.485, 0.229), (colour[1], green, 0.456, 0.224), (colour[2], blue, 0.406, 0.225) })
             Assert.Equal(((expected / 255) - mean) / deviation, value, tolerance);
@@ -149,6 +231,18 @@ public sealed class ImageTests : IAsyncLifetime
 
     private async Task<JsonElement> SendAsync(byte[] file) =>
         (await _client.AnswerAsync(file, c => c with { Format = RowFormat.Image })).GetProperty("predictions")[0];
+
+    /// <summary>Sends a file as a tensor: alone, after a JSON object, or as the numbers of one.</summary>
+    private Task<WireAnswer> InferAsync(byte[] file, int form)
+    {
+        var head = $$"""{"inputs":[{"name":"image","shape":[{{file.Length}}],"datatype":"UINT8",""";
+        return form switch
+        {
+            0 => _tensors.InferAsync(file, 0),
+            1 => _tensors.InferAsync($$$"""{{{head}}}"parameters":{"binary_data_size":{{{file.Length}}}}}]}""", file),
+            _ => _tensors.InferAsync($$"""{{head}}"data":[{{string.Join(',', file)}}]}]}"""),
+        };
+    }
 
     private Task<PredictionRequestException> RefuseAsync(byte[] file) => Assert.ThrowsAsync<PredictionRequestException>(() => SendAsync(file));
 

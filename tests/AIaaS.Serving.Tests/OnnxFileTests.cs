@@ -12,7 +12,7 @@ public class OnnxFileTests
     [Fact]
     public void An_operator_of_the_extensions_is_seen_even_in_a_nested_graph()
     {
-        var model = Model(Nested(Node("DecodeImage", OnnxFile.ExtensionsDomain), depth: 3));
+        var model = Model(Nested(Node("BertTokenizer", OnnxFile.ExtensionsDomain), depth: 3));
 
         Assert.True(OnnxFile.Read(model).UsesExtensions);
     }
@@ -42,6 +42,29 @@ public class OnnxFileTests
 
         Assert.Contains("external data", Refuse(Model(Nested(constant, depth: 2))), StringComparison.Ordinal);
         Assert.Contains("external data", Refuse(initializer.ToByteArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_image_that_no_check_can_see_before_it_is_decoded_is_refused()
+    {
+        var decoding = Node("DecodeImage", OnnxFile.ExtensionsDomain);
+        decoding.Input.Add("image");
+        var input = new ValueInfoProto { Name = "image" };
+        var direct = Parse(Model(decoding));
+        direct.Graph.Input.Add(input);
+        var constant = direct.Clone();
+        constant.Graph.Initializer.Add(new TensorProto { Name = "image" });
+        var sparse = direct.Clone();
+        sparse.Graph.SparseInitializer.Add(new SparseTensorProto { Values = new() { Name = "image" } });
+        var nested = Parse(Model(Nested(decoding, depth: 1)));
+        nested.Graph.Input.Add(input);
+        var function = Parse(Model(Node("F", "mine")));
+        function.Graph.Input.Add(input);
+        function.Functions.Add(Function("mine", "F", decoding));
+
+        Assert.Equal(["image"], OnnxFile.Read(direct.ToByteArray()).DecodedImages);
+        foreach (var hidden in new[] { Parse(Model(decoding)), constant, sparse, nested, function })
+            Assert.Contains("DecodeImage", Refuse(hidden.ToByteArray()), StringComparison.Ordinal);
     }
 
     [Fact]

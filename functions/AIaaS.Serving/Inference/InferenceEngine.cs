@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
 using Microsoft.ML.OnnxRuntime;
 
@@ -46,7 +47,7 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
     /// <param name="modelVersion">Given back as <c>model_version</c>.</param>
     /// <param name="cancellationToken">Ends the run of the model.</param>
     /// <exception cref="InferenceRequestException">The caller has to change the request.</exception>
-    /// <exception cref="Predictions.PredictionFailedException">The model failed on it.</exception>
+    /// <exception cref="PredictionFailedException">The model failed on it.</exception>
     public ValueTask<InferenceAnswer> InferAsync(
         ModelLease lease, in ReadOnlySequence<byte> body, long? headerLength, string modelName, string modelVersion, CancellationToken cancellationToken)
     {
@@ -117,6 +118,8 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
             Fail(model, activity, e);
             outputs?.Dispose();
             Return(workspace);
+            if (e is PredictionRequestException refusal)
+                throw new InferenceRequestException(refusal.Message);
             throw;
         }
     }

@@ -15,6 +15,7 @@ internal sealed class InferencePlan
     private InferencePlan(TensorPlan[] inputs, TensorPlan[] outputs, int symbols, string? unfed)
     {
         (Inputs, Outputs, Symbols, UnfedInput) = (inputs, outputs, symbols, unfed);
+        HasImages = inputs.Any(i => i.IsImage);
         InputNames = [.. inputs.Select(i => i.Metadata.Name)];
         OutputNames = [.. outputs.Select(o => o.Metadata.Name)];
         _inputsByName = Index(InputNames);
@@ -36,13 +37,16 @@ internal sealed class InferencePlan
     /// <summary>An input that the protocol has no datatype for, so that the model cannot be run; else null.</summary>
     public string? UnfedInput { get; }
 
+    /// <summary>Whether an input is decoded as an image.</summary>
+    public bool HasImages { get; }
+
     /// <returns>-1 where there is none.</returns>
     public int FindInput(ReadOnlySpan<byte> utf8Name) => _inputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
 
     /// <returns>-1 where there is none.</returns>
     public int FindOutput(ReadOnlySpan<byte> utf8Name) => _outputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
 
-    public static InferencePlan Create(InferenceSession session, ModelSignature signature)
+    public static InferencePlan Create(InferenceSession session, ModelSignature signature, IReadOnlySet<string> images)
     {
         var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
         var classes = (signature.Target?.Classes ?? []).Select(c => ClassPlan.Of(c).Utf8Text).ToArray();
@@ -52,7 +56,7 @@ internal sealed class InferencePlan
         foreach (var (name, node) in session.InputMetadata)
         {
             if (DatatypeOf(node) is { } datatype)
-                inputs.Add(new(new(name, datatype.Name, ShapeOf(node)), datatype, SymbolsOf(node), []));
+                inputs.Add(new(new(name, datatype.Name, ShapeOf(node)), datatype, SymbolsOf(node), [], images.Contains(name)));
             else
                 unfed ??= name;
         }
@@ -60,7 +64,7 @@ internal sealed class InferencePlan
         var outputs = session.OutputMetadata
             .Select(o => (Name: o.Key, Node: o.Value, Datatype: DatatypeOf(o.Value)))
             .Where(o => o.Datatype is not null)
-            .Select(o => new TensorPlan(new(o.Name, o.Datatype!.Name, ShapeOf(o.Node)), o.Datatype, [], o.Name == scores ? classes : []))
+            .Select(o => new TensorPlan(new(o.Name, o.Datatype!.Name, ShapeOf(o.Node)), o.Datatype, [], o.Name == scores ? classes : [], IsImage: false))
             .ToArray();
         return new([.. inputs], outputs, symbols.Count, unfed);
 
@@ -97,7 +101,8 @@ internal sealed class InferencePlan
 /// <param name="Datatype">Its datatype.</param>
 /// <param name="Symbols">For each dimension the index of its name among all inputs' names, -1 where it has none.</param>
 /// <param name="Labels">UTF-8 names of the classes along its last dimension; empty where it has none.</param>
-internal sealed record TensorPlan(TensorMetadata Metadata, Datatype Datatype, int[] Symbols, byte[][] Labels)
+/// <param name="IsImage">Whether its bytes are a file that the graph decodes.</param>
+internal sealed record TensorPlan(TensorMetadata Metadata, Datatype Datatype, int[] Symbols, byte[][] Labels, bool IsImage)
 {
     public string Name => Metadata.Name;
 

@@ -24,6 +24,7 @@ internal static class InferenceRequestReader
         if (headerLength == 0)
         {
             ReadRaw(body, plan, workspace);
+            RequireImages(plan, workspace);
             return;
         }
 
@@ -32,6 +33,19 @@ internal static class InferenceRequestReader
         ReadJson(body.Slice(0, headerLength ?? body.Length), headerLength is not null, plan, workspace);
         ReadBinary(body.Slice(headerLength ?? body.Length), headerLength is not null, plan, workspace);
         RequireAll(plan, workspace);
+        RequireImages(plan, workspace);
+    }
+
+    /// <summary>What is decoded natively is looked at before, since a damaged file can end the process there.</summary>
+    private static void RequireImages(InferencePlan plan, InferenceWorkspace workspace)
+    {
+        if (!plan.HasImages)
+            return;
+        for (var input = 0; input < plan.Inputs.Length; input++)
+        {
+            if (plan.Inputs[input].IsImage && !ImageHeader.TryRead(workspace.ElementsOf(input), out _, out var problem))
+                throw new InferenceRequestException($"The input '{plan.Inputs[input].Name}' takes the bytes of a JPEG or PNG file: {problem}.");
+        }
     }
 
     private static void ReadJson(in ReadOnlySequence<byte> sent, bool hasHeaderLength, InferencePlan plan, InferenceWorkspace workspace)

@@ -90,6 +90,9 @@ internal sealed class InferenceWorkspace : IDisposable
     /// <summary>The inputs' tensors, all of them given.</summary>
     public OrtValue[] TakeValues() => [.. _values.AsSpan(0, _inputs)!];
 
+    /// <summary>The bytes of an input of fixed-size elements.</summary>
+    public ReadOnlySpan<byte> ElementsOf(int input) => _values[input]!.GetTensorMutableRawData();
+
     public ReadOnlySpan<long> ShapeOf(int input) => _shapes[input];
 
     /// <summary>Makes a text tensor.</summary>

@@ -27,6 +27,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly SessionOptions _sessionOptions;
     private readonly ModelEnvironment _environment;
     private readonly IModelSource _source;
+    private readonly IReadOnlySet<string> _images;
 
     /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
     private readonly byte[]? _weights;
@@ -42,6 +43,7 @@ internal sealed class LoadedModel : IDisposable
         SessionOptions sessionOptions,
         byte[] file,
         ModelOrigin origin,
+        IReadOnlySet<string> images,
         IModelSource source,
         ModelEnvironment environment)
     {
@@ -49,6 +51,7 @@ internal sealed class LoadedModel : IDisposable
         Signature = signature;
         Session = session;
         Origin = origin;
+        _images = images;
         Bytes = Cost(file.Length);
         Tags = [new("model", reference.Id), new("version", reference.Version)];
         Breaker = new(environment.TimeProvider);
@@ -68,7 +71,7 @@ internal sealed class LoadedModel : IDisposable
     public InferenceSession Session { get; }
 
     /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
-    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature);
+    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature, _images);
 
     /// <summary>Whether it is worth while to ask for <see cref="FindTreesAsync"/>.</summary>
     public bool MayHaveTrees { get; private set; }
@@ -93,11 +96,13 @@ internal sealed class LoadedModel : IDisposable
     public static async Task<LoadedModel> LoadAsync(IModelSource source, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
     {
         var signature = await source.ReadSignatureAsync(reference, cancellationToken);
-        if (environment.DiskCache?.TryReadOptimized(reference.Sha256, SettingsKey) is { } optimized && Cost(optimized.Length) <= environment.MemoryBudgetBytes)
+        if (environment.DiskCache?.TryReadOptimized(reference.Sha256, SettingsKey) is { } optimized
+            && Cost(optimized.Length) <= environment.MemoryBudgetBytes
+            && TryReadOwn(optimized, reference, environment.DiskCache) is { } own)
         {
             try
             {
-                return Create(reference, signature, optimized, ModelOrigin.Optimized, source, environment, cancellationToken);
+                return Create(reference, signature, optimized, own, ModelOrigin.Optimized, source, environment, cancellationToken);
             }
             catch (ModelLoadException)
             {
@@ -108,7 +113,16 @@ internal sealed class LoadedModel : IDisposable
 
         var (file, origin) = await ReadFileAsync(source, reference, environment, cancellationToken);
         ThrowIfTooLarge(reference, file.Length, environment.MemoryBudgetBytes);
-        return Create(reference, signature, file, origin, source, environment, cancellationToken);
+        return Create(reference, signature, file, ReadOnnx(reference, file), origin, source, environment, cancellationToken);
+    }
+
+    /// <summary>Reads the model's own file where an optimized graph does not tell enough: which inputs are images.</summary>
+    /// <returns>Null where it is needed and not on disk.</returns>
+    private static OnnxFile? TryReadOwn(byte[] optimized, ModelReference reference, ModelDiskCache cache)
+    {
+        if (!OnnxFile.MayUseExtensions(optimized))
+            return OnnxFile.WithoutExtensions;
+        return cache.TryReadModel(reference.Sha256) is { } file ? ReadOnnx(reference, file) : null;
     }
 
     private static async Task<(byte[] File, ModelOrigin Origin)> ReadFileAsync(
@@ -127,9 +141,16 @@ internal sealed class LoadedModel : IDisposable
     }
 
     private static LoadedModel Create(
-        ModelReference reference, ModelSignature signature, byte[] file, ModelOrigin origin, IModelSource source, ModelEnvironment environment, CancellationToken cancellationToken)
+        ModelReference reference,
+        ModelSignature signature,
+        byte[] file,
+        OnnxFile onnx,
+        ModelOrigin origin,
+        IModelSource source,
+        ModelEnvironment environment,
+        CancellationToken cancellationToken)
     {
-        var usesExtensions = origin == ModelOrigin.Optimized ? OnnxFile.MayUseExtensions(file) : ReadOnnx(reference, file).UsesExtensions;
+        var usesExtensions = onnx.UsesExtensions;
         OnnxRuntimeTelemetry.CreateEnvironment();
         var unfinished = origin == ModelOrigin.Optimized ? null : environment.DiskCache?.TryBeginOptimized(reference.Sha256);
         var sessionOptions = CreateSessionOptions(file.Length, origin, unfinished, usesExtensions);
@@ -141,8 +162,8 @@ internal sealed class LoadedModel : IDisposable
             if (unfinished is not null)
                 environment.DiskCache!.AddOptimized(reference.Sha256, SettingsKey, unfinished);
             // A signature without features is of a model that takes tensors only.
-            var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session, cancellationToken);
-            model = new(reference, signature, plan, session, sessionOptions, file, origin, source, environment);
+            var plan = signature.Inputs.Count == 0 ? null : PredictionPlan.Create(reference, signature, session, onnx.DecodedImages, cancellationToken);
+            model = new(reference, signature, plan, session, sessionOptions, file, origin, onnx.DecodedImages, source, environment);
             model.WarmUp(cancellationToken);
             return model;
         }
@@ -254,6 +275,8 @@ internal sealed class LoadedModel : IDisposable
             catch (OnnxRuntimeException e)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                if (_images.Count > 0 && e.Message.Contains("DecodeImage", StringComparison.Ordinal))
+                    throw new PredictionRequestException(PredictionError.BadImage, "The image cannot be decoded; it is damaged.");
                 throw new PredictionFailedException(e.Message, e);
             }
         }

@@ -25,16 +25,21 @@ internal sealed class OnnxFile
 
     private readonly HashSet<string> _domains = new(StringComparer.Ordinal);
     private readonly HashSet<string> _decodedImages = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _inputs = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _constants = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Domain, string Name), Body> _functions = [];
 
     private OnnxFile()
     {
     }
 
+    /// <summary>What is known of a graph that names no domain of the extensions.</summary>
+    public static OnnxFile WithoutExtensions { get; } = new();
+
     /// <summary>Whether a node is an operator of ONNX Runtime Extensions.</summary>
     public bool UsesExtensions => _domains.Contains(ExtensionsDomain) || _domains.Contains(ContributedDomain);
 
-    /// <summary>Names of the values that are decoded as images.</summary>
+    /// <summary>Inputs of the graph that are decoded as images.</summary>
     public IReadOnlySet<string> DecodedImages => _decodedImages;
 
     /// <summary>Whether a graph that ONNX Runtime has written in a format of its own names a domain of the extensions.</summary>
@@ -68,6 +73,8 @@ internal sealed class OnnxFile
             throw new InvalidDataException("it is not an ONNX model with a graph.");
         if (result._domains.FirstOrDefault(d => !StandardDomains.Contains(d) && result._functions.Keys.All(f => f.Domain != d)) is { } unknown)
             throw new InvalidDataException($"it uses operators of the domain '{Excerpt(unknown)}', which are not served; the domains served are ai.onnx, ai.onnx.ml, com.microsoft, {ExtensionsDomain} and {ContributedDomain}.");
+        if (result._decodedImages.FirstOrDefault(i => !result._inputs.Contains(i) || result._constants.Contains(i)) is { } computed)
+            throw UncheckedImage($"reads '{Excerpt(computed)}', which is not an input of the graph");
         result.Expand(graph, []);
         return result;
     }
@@ -84,7 +91,7 @@ internal sealed class OnnxFile
                     name = Text(function.Message());
                     break;
                 case 7:
-                    ReadNode(function.Message(), body, 0);
+                    ReadNode(function.Message(), body, 1);
                     break;
                 case 10:
                     domain = Text(function.Message());
@@ -109,13 +116,31 @@ internal sealed class OnnxFile
                     ReadNode(graph.Message(), body, depth);
                     break;
                 case 5:
-                    ReadTensor(graph.Message());
+                    if (ReadTensor(graph.Message()) is { } constant && depth == 0)
+                        _constants.Add(constant);
+                    break;
+                case 11 when depth == 0:
+                    _inputs.Add(ReadName(graph.Message()));
                     break;
                 case 15:
-                    ReadSparseTensor(graph.Message());
+                    if (ReadSparseTensor(graph.Message()) is { } sparse && depth == 0)
+                        _constants.Add(sparse);
                     break;
             }
         }
+    }
+
+    private static string ReadName(ReadOnlySpan<byte> message)
+    {
+        var name = "";
+        var value = new WireReader(message);
+        while (value.Next())
+        {
+            if (value.Field == 1)
+                name = Text(value.Message());
+        }
+
+        return name;
     }
 
     private void ReadNode(ReadOnlySpan<byte> message, Body body, int depth)
@@ -148,7 +173,12 @@ internal sealed class OnnxFile
             throw new InvalidDataException("its operator ImageReader reads files of the server, which is not allowed; decode images from bytes with DecodeImage.");
         _domains.Add(domain);
         if (type == "DecodeImage" && domain == ExtensionsDomain)
+        {
+            if (depth > 0)
+                throw UncheckedImage("is within a function or a branch");
             _decodedImages.Add(input);
+        }
+
         body.Calls.TryGetValue((domain, type), out var calls);
         body.Calls[(domain, type)] = calls + 1;
     }
@@ -173,25 +203,37 @@ internal sealed class OnnxFile
         }
     }
 
-    private static void ReadSparseTensor(ReadOnlySpan<byte> message)
+    /// <returns>Its name, where it has one.</returns>
+    private static string? ReadSparseTensor(ReadOnlySpan<byte> message)
     {
+        string? name = null;
         var sparse = new WireReader(message);
         while (sparse.Next())
         {
-            if (sparse.Field is 1 or 2)
+            if (sparse.Field == 1)
+                name = ReadTensor(sparse.Message());
+            else if (sparse.Field == 2)
                 ReadTensor(sparse.Message());
         }
+
+        return name;
     }
 
-    private static void ReadTensor(ReadOnlySpan<byte> message)
+    /// <returns>Its name, where it has one.</returns>
+    private static string? ReadTensor(ReadOnlySpan<byte> message)
     {
+        string? name = null;
         var tensor = new WireReader(message);
         while (tensor.Next())
         {
             // A path to another file is never followed: it could name any file of the server's.
             if (tensor.Field == 13 || (tensor.Field == 14 && tensor.Number != 0))
                 throw new InvalidDataException("it keeps weights in other files (external data); save it as one file, for instance with onnx.save(model, path, save_as_external_data=False).");
+            if (tensor.Field == 8)
+                name = Text(tensor.Message());
         }
+
+        return name;
     }
 
     /// <summary>Counts nodes as they are once functions are inlined, which few of them can make very many.</summary>
@@ -214,6 +256,10 @@ internal sealed class OnnxFile
         open.Remove(body);
         return body.Expanded = nodes;
     }
+
+    /// <summary>A damaged image can end the process that decodes it, so that none is decoded that was not looked at before.</summary>
+    private static InvalidDataException UncheckedImage(string why) =>
+        new($"its operator DecodeImage {why}; images are checked before they are decoded, so let it read an input of the graph directly.");
 
     private static InvalidDataException TooManyNodes() => new($"it has more than {MostNodes} nodes.");
 

@@ -56,7 +56,7 @@ internal sealed class PredictionPlan
     public int FindClass(ReadOnlySpan<byte> utf8Text) => _classesByText.TryGetValue(utf8Text, out var index) ? index : -1;
 
     /// <exception cref="ModelLoadException">The signature is not true of the graph, or asks for what is not served.</exception>
-    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session, CancellationToken cancellationToken)
+    public static PredictionPlan Create(ModelReference reference, ModelSignature signature, InferenceSession session, IReadOnlySet<string> images, CancellationToken cancellationToken)
     {
         var singleRows = signature.Inputs.All(HasOneRow);
         var features = signature.Inputs.Select(f => FeatureOf(f)).ToArray();
@@ -106,6 +106,8 @@ internal sealed class PredictionPlan
             var type = ElementTypeOf(feature.Type);
             if (!input.IsTensor || input.ElementDataType != type)
                 throw Refusal($"its graph takes '{feature.Input}' as {Describe(input)}, its signature gives it as {feature.Type}.");
+            if (feature.Kind != ColumnKind.Image && images.Contains(feature.Input))
+                throw Refusal($"its graph decodes '{feature.Input}' as an image, its signature says that the feature '{feature.Name}' is {feature.Kind}.");
             if (feature.Kind == ColumnKind.Image && (type != TensorElementType.UInt8 || !singleRows))
                 throw Refusal($"its feature '{feature.Name}' is an image; the graph then takes one image as the bytes of its file (Uint8 of the shape [bytes]), and all other features in the shape [1].");
             if (!singleRows && input.Dimensions is not ([-1] or [-1, 1 or -1]))
