@@ -278,6 +278,26 @@ public class InferenceTests
         Assert.Equal(expected, answer.Data("y"));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(2_000)]
+    [InlineData(200_000)]
+    public async Task Classification_ranks_any_number_of_values(int classes)
+    {
+        const int Count = 200_000;
+        await using var client = await InferenceClient.StartAsync("identity-int32");
+        // They rise, so that the order of the request is the worst for whoever keeps the highest, and each comes twice.
+        int[] values = [.. Enumerable.Range(0, Count).Select(i => i / 2)];
+
+        var answer = await client.InferAsync(
+            $$$"""{"inputs":[{"name":"x","shape":[1,{{{Count}}}],"datatype":"INT32","parameters":{"binary_data_size":{{{4 * Count}}}}}],"outputs":[{"name":"y","parameters":{"classification":{{{classes}}}}}]}""",
+            Wire.Integers(values));
+
+        var expected = values.Select((value, index) => (value, index)).OrderByDescending(v => v.value).ThenBy(v => v.index).Take(classes).Select(v => $"{v.value}:{v.index}");
+        Assert.Equal(expected, answer.Output("y").GetProperty("data").EnumerateArray().Select(t => t.GetString()));
+    }
+
     [Fact]
     public async Task Classes_are_given_as_binary_data_too()
     {

@@ -29,10 +29,11 @@ internal static class AnswerWriter
     /// <param name="outputs">The tensors in the order of the request, or of the model where it names none.</param>
     /// <param name="modelName">As the caller named it.</param>
     /// <param name="modelVersion">The version that ran.</param>
+    /// <param name="cancellationToken">Ends it where it takes long.</param>
     /// <returns>How many bytes of binary data follow.</returns>
     /// <exception cref="InferenceRequestException">An output cannot be given in the form that is asked for.</exception>
     public static long Write(
-        InferenceWorkspace workspace, InferencePlan plan, IReadOnlyList<OrtValue> outputs, string modelName, string modelVersion)
+        InferenceWorkspace workspace, InferencePlan plan, IReadOnlyList<OrtValue> outputs, string modelName, string modelVersion, CancellationToken cancellationToken)
     {
         var writer = workspace.Writer;
         var binaryBytes = 0L;
@@ -46,7 +47,7 @@ internal static class AnswerWriter
         {
             var request = workspace.Requested.Count > 0 ? workspace.Requested[i] : new(i, null, 0);
             writer.WriteStartObject();
-            binaryBytes += WriteOutput(workspace, plan.Outputs[request.Output], outputs[i], request);
+            binaryBytes += WriteOutput(workspace, plan.Outputs[request.Output], outputs[i], request, cancellationToken);
             writer.WriteEndObject();
         }
 
@@ -56,7 +57,7 @@ internal static class AnswerWriter
         return binaryBytes;
     }
 
-    private static long WriteOutput(InferenceWorkspace workspace, TensorPlan tensor, OrtValue value, in OutputRequest request)
+    private static long WriteOutput(InferenceWorkspace workspace, TensorPlan tensor, OrtValue value, in OutputRequest request, CancellationToken cancellationToken)
     {
         var writer = workspace.Writer;
         var shape = value.GetTensorTypeAndShape().Shape;
@@ -65,7 +66,7 @@ internal static class AnswerWriter
         if (request.Classes > 0)
         {
             var first = workspace.ClassRanges.Count;
-            shape = Classification.Rank(tensor, value, shape, request.Classes, workspace);
+            shape = Classification.Rank(tensor, value, shape, request.Classes, workspace, cancellationToken);
             (datatype, texts) = (Datatype.Bytes, new(true, first, workspace.ClassRanges.Count - first));
         }
         else if (datatype == Datatype.Bytes)

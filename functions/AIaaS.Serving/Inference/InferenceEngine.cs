@@ -100,7 +100,7 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
             var rows = plan.Inputs.Length > 0 && workspace.ShapeOf(0) is [var first, ..] ? (int)first : 1;
             outputs = await model.RunAsync(plan.InputNames, workspace.TakeValues(), names, rows, cancellationToken);
             var ran = timeProvider.GetTimestamp();
-            var binaryBytes = AnswerWriter.Write(workspace, plan, outputs, modelName, modelVersion);
+            var binaryBytes = AnswerWriter.Write(workspace, plan, outputs, modelName, modelVersion, cancellationToken);
             var answer = new InferenceAnswer(this, workspace, outputs, binaryBytes)
             {
                 Rows = rows,
