@@ -93,6 +93,45 @@ public class ModelImportTests
     }
 
     [Fact]
+    public async Task A_graph_that_fails_on_a_single_row_takes_tensors_only()
+    {
+        var graph = new GraphBuilder("pairs");
+        var x = graph.Input("x", TensorElementType.Float, ["rows", 1]);
+        graph.Output("y", graph.Apply("Reshape", [x, graph.Constant("pair", new[] { 2L, 1L }, [2])], TensorElementType.Float, [2, 1]));
+
+        Assert.Empty((await ExamineAsync(graph.ToModel().ToByteArray())).Inputs);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_damaged_file_is_taken_or_refused_with_a_reason(int seed)
+    {
+        var cases = Environment.GetEnvironmentVariable("AIAAS_LONG") == "1" ? 50_000 : 2_000;
+        var random = new Random(seed);
+        byte[][] files = [TestModels.StringLabel.Read(), TestModels.Echo.Read(), TestModels.TenNumbers.Read(), TestModels.Tensors("sum-difference").Read(), TestModels.Tensors("text").Read()];
+        var (taken, refused) = (0, 0);
+        for (var i = 0; i < cases; i++)
+        {
+            var file = (byte[])files[random.Next(files.Length)].Clone();
+            for (var edits = 1 + random.Next(3); edits > 0; edits--)
+                file[random.Next(file.Length)] = (byte)random.Next(256);
+            try
+            {
+                await ExamineAsync(file);
+                taken++;
+            }
+            catch (ModelLoadException refusal)
+            {
+                Assert.NotEmpty(refusal.Reason);
+                refused++;
+            }
+        }
+
+        Assert.True(taken > cases / 20 && refused > cases / 20, $"{taken} taken, {refused} refused");
+    }
+
+    [Fact]
     public async Task A_graph_that_never_ends_is_ended()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));

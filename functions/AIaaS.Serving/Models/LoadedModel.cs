@@ -182,8 +182,15 @@ internal sealed class LoadedModel : IDisposable
             if (unfinished is not null)
                 environment.DiskCache!.Discard(unfinished);
             cancellationToken.ThrowIfCancellationRequested();
-            if (e is OnnxRuntimeException)
-                throw new ModelLoadException(reference, $"ONNX Runtime cannot {(session is null ? "read" : "run")} it: {e.Message}", e);
+            var reason = e switch
+            {
+                OnnxRuntimeException => $"ONNX Runtime cannot {(session is null ? "read" : "run")} it: {e.Message}",
+                PredictionFailedException { InnerException: { } cause } => $"ONNX Runtime cannot run it: {cause.Message}",
+                PredictionRequestException => $"it does not run on an example: {e.Message}",
+                _ => null,
+            };
+            if (reason is not null)
+                throw new ModelLoadException(reference, reason, e);
             throw;
         }
     }
