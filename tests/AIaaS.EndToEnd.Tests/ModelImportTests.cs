@@ -28,6 +28,14 @@ public sealed class ModelImportTests(HostFixture host)
     }
 
     [Fact]
+    public async Task A_file_that_curl_calls_a_form_is_a_file_all_the_same()
+    {
+        var imported = await ImportAsync(HostFixture.NewName("imported"), Read("regression"), contentType: "application/x-www-form-urlencoded");
+
+        await ApiClient.ReadAsync(imported, HttpStatusCode.Created);
+    }
+
+    [Fact]
     public async Task A_model_of_half_precision_is_asked_by_tensors()
     {
         var model = HostFixture.NewName("imported");
@@ -108,10 +116,10 @@ public sealed class ModelImportTests(HostFixture host)
     private Task<JsonElement> PutAliasAsync(string model, string alias, int version, HttpStatusCode expected)
         => host.Admin.PutAsync($"/api/v1/models/{model}/aliases/{alias}", ApiClient.Text($$"""{"version":{{version}}}""", "application/json"), expected);
 
-    private async Task<HttpResponseMessage> ImportAsync(string model, byte[] file, string? idempotencyKey = null)
+    private async Task<HttpResponseMessage> ImportAsync(string model, byte[] file, string? idempotencyKey = null, string contentType = "application/octet-stream")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/models/{model}/versions") { Content = new ByteArrayContent(file) };
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
         if (idempotencyKey is not null)
         {
             request.Headers.Add("Idempotency-Key", idempotencyKey);

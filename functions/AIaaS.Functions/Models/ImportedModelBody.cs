@@ -15,12 +15,14 @@ internal static class ImportedModelBody
     /// <exception cref="ProblemException">It is neither.</exception>
     public static async Task<ImportedModel> ReadAsync(HttpRequest request, long largest)
     {
-        if (request.HasFormContentType)
+        var type = request.ContentType;
+        if (type?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) is true)
         {
             return await ReadFormAsync(request, largest);
         }
 
-        if (request.ContentType is { } type && !type.StartsWith("application/", StringComparison.OrdinalIgnoreCase))
+        // An encoded form too is taken for a file: that is what curl calls one unless it is told otherwise.
+        if (type is not null && !type.StartsWith("application/", StringComparison.OrdinalIgnoreCase))
         {
             throw new ProblemException(
                 Problem.UnsupportedMediaType, "Send the ONNX file with 'Content-Type: application/octet-stream', or a form with the parts 'model' and 'signature'.");
