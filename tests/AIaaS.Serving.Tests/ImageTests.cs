@@ -196,9 +196,7 @@ public sealed class ImageTests : IAsyncLifetime
         var (predicted, refused) = (0, 0);
         for (var i = 0; i < cases; i++)
         {
-            var file = (byte[])seeds[random.Next(seeds.Length)].Clone();
-            for (var edits = 1 + random.Next(4); edits > 0; edits--)
-                file[random.Next(file.Length)] = (byte)random.Next(256);
+            var file = Damaged.Copy(seeds[random.Next(seeds.Length)], random, mostEdits: 4);
             try
             {
                 if (random.Next(2) == 0)

@@ -113,9 +113,7 @@ public class ModelImportTests
         var (taken, refused) = (0, 0);
         for (var i = 0; i < cases; i++)
         {
-            var file = (byte[])files[random.Next(files.Length)].Clone();
-            for (var edits = 1 + random.Next(3); edits > 0; edits--)
-                file[random.Next(file.Length)] = (byte)random.Next(256);
+            var file = Damaged.Copy(files[random.Next(files.Length)], random, mostEdits: 3);
             try
             {
                 await ExamineAsync(file);

@@ -124,9 +124,7 @@ public class OnnxFileTests
 
         for (var i = 0; i < 20_000; i++)
         {
-            var mutated = (byte[])file.Clone();
-            for (var edits = 1 + random.Next(4); edits > 0; edits--)
-                mutated[random.Next(mutated.Length)] = (byte)random.Next(256);
+            var mutated = Damaged.Copy(file, random, mostEdits: 4);
             if (Record.Exception(() => OnnxFile.Read(mutated)) is { } refusal)
             {
                 Assert.IsType<InvalidDataException>(refusal);

@@ -90,17 +90,18 @@ internal static class Classification
         // Twice as many as are asked for, and whenever they are full the lower half is forgotten, so that each value costs the same.
         var candidates = new Candidate<T>[(int)Math.Min(values.Length, 2L * classes)];
         var kept = 0;
-        var full = false;
+        var isRanked = false;
         for (var i = 0; i < values.Length; i++)
         {
-            if (full && !IsHigher(values[i], candidates[classes - 1].Value))
-                continue;
-            candidates[kept++] = new(values[i], i);
-            if (kept < candidates.Length)
-                continue;
-            cancellationToken.ThrowIfCancellationRequested();
-            candidates.AsSpan().Sort(HighestFirst);
-            (kept, full) = (classes, true);
+            if (kept == candidates.Length)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                candidates.AsSpan().Sort(HighestFirst);
+                (kept, isRanked) = (classes, true);
+            }
+
+            if (!isRanked || IsHigher(values[i], candidates[classes - 1].Value))
+                candidates[kept++] = new(values[i], i);
         }
 
         candidates.AsSpan(0, kept).Sort(HighestFirst);

@@ -22,18 +22,19 @@ internal static class InferenceRequestReader
         if (plan.UnfedInput is { } unfed)
             throw new InferenceRequestException($"The model takes '{unfed}', which is no tensor of a datatype that this protocol has.");
         if (headerLength == 0)
-        {
             ReadRaw(body, plan, workspace);
-            RequireImages(plan, workspace);
-            return;
-        }
+        else
+            ReadObject(body, headerLength, plan, workspace);
+        RequireImages(plan, workspace);
+    }
 
+    private static void ReadObject(in ReadOnlySequence<byte> body, long? headerLength, InferencePlan plan, InferenceWorkspace workspace)
+    {
         if (headerLength is < 0 || headerLength > body.Length)
             throw new InferenceRequestException($"Inference-Header-Content-Length is {headerLength}, and the body has {body.Length} bytes.");
         ReadJson(body.Slice(0, headerLength ?? body.Length), headerLength is not null, plan, workspace);
         ReadBinary(body.Slice(headerLength ?? body.Length), headerLength is not null, plan, workspace);
         RequireAll(plan, workspace);
-        RequireImages(plan, workspace);
     }
 
     /// <summary>What is decoded natively is looked at before, since a damaged file can end the process there.</summary>

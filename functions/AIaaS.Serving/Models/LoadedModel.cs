@@ -282,7 +282,7 @@ internal sealed class LoadedModel : IDisposable
             catch (OnnxRuntimeException e)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (_images.Count > 0 && e.Message.Contains("DecodeImage", StringComparison.Ordinal))
+                if (_images.Count > 0 && OnnxFile.IsOfDecoding(e))
                     throw new PredictionRequestException(PredictionError.BadImage, "The image cannot be decoded; it is damaged.");
                 throw new PredictionFailedException(e.Message, e);
             }

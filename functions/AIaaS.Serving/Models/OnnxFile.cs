@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Models;
 
@@ -15,6 +16,7 @@ internal sealed class OnnxFile
     /// <summary>Domain of their operators for texts.</summary>
     public const string ContributedDomain = "ai.onnx.contrib";
 
+    private const string DecodeImage = "DecodeImage";
     private const int DeepestNesting = 16;
     private const long MostNodes = 1_000_000;
 
@@ -45,6 +47,9 @@ internal sealed class OnnxFile
     /// <summary>Whether a graph that ONNX Runtime has written in a format of its own names a domain of the extensions.</summary>
     public static bool MayUseExtensions(ReadOnlySpan<byte> optimized) =>
         optimized.IndexOf("com.microsoft.extensions"u8) >= 0 || optimized.IndexOf("ai.onnx.contrib"u8) >= 0;
+
+    /// <summary>Whether a run failed in decoding an image, which is then damaged where its check does not look.</summary>
+    public static bool IsOfDecoding(OnnxRuntimeException failure) => failure.Message.Contains(DecodeImage, StringComparison.Ordinal);
 
     /// <summary>Reads a file, and refuses what is never served.</summary>
     /// <exception cref="InvalidDataException">It is no ONNX model, or one that is not served; the message says why.</exception>
@@ -172,7 +177,7 @@ internal sealed class OnnxFile
         if (type == "ImageReader")
             throw new InvalidDataException("its operator ImageReader reads files of the server, which is not allowed; decode images from bytes with DecodeImage.");
         _domains.Add(domain);
-        if (type == "DecodeImage" && domain == ExtensionsDomain)
+        if (type == DecodeImage && domain == ExtensionsDomain)
         {
             if (depth > 0)
                 throw UncheckedImage("is within a function or a branch");

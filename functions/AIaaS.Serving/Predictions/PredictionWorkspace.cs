@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using AIaaS.Serving.Models;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AIaaS.Serving.Predictions;
@@ -117,7 +118,7 @@ internal sealed class PredictionWorkspace : IDisposable
         {
             _isBroken = true;
             cancellationToken.ThrowIfCancellationRequested();
-            if (Rows.HasImages && e.Message.Contains("DecodeImage", StringComparison.Ordinal))
+            if (Rows.HasImages && OnnxFile.IsOfDecoding(e))
                 throw new PredictionRequestException(PredictionError.BadImage, $"The image of rows[{first}] cannot be decoded; it is damaged.");
             throw new PredictionFailedException(e.Message, e);
         }
