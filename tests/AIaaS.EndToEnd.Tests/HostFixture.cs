@@ -10,6 +10,7 @@ public sealed class HostFixture : IAsyncLifetime
     private readonly Lazy<Task<string>> _penguins;
     private LocalHostProcess? _process;
     private JsonObject _contract = [];
+    private string _key = "";
 
     public HostFixture() => _penguins = new Lazy<Task<string>>(TrainPenguinsAsync);
 
@@ -24,22 +25,21 @@ public sealed class HostFixture : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        string key;
         if (Environment.GetEnvironmentVariable("AIAAS_BASE_URL") is { Length: > 0 } url)
         {
             Url = new Uri(url);
-            key = Environment.GetEnvironmentVariable("AIAAS_KEY") ?? throw new InvalidOperationException("AIAAS_BASE_URL needs AIAAS_KEY, an admin key of that host.");
+            _key = Environment.GetEnvironmentVariable("AIAAS_KEY") ?? throw new InvalidOperationException("AIAAS_BASE_URL needs AIAAS_KEY, an admin key of that host.");
         }
         else
         {
             _process = await LocalHostProcess.StartAsync(_home.Path);
             Url = _process.Url;
-            key = _process.AdminKey;
+            _key = _process.AdminKey;
         }
 
-        using var plain = new ApiClient(Url, key);
+        using var plain = new ApiClient(Url, _key);
         _contract = JsonNode.Parse((await plain.GetAsync("/openapi.json")).GetRawText())!.AsObject();
-        Admin = WithKey(key);
+        Admin = WithKey(_key);
     }
 
     public async Task DisposeAsync()
@@ -58,6 +58,9 @@ public sealed class HostFixture : IAsyncLifetime
 
     /// <inheritdoc cref="Anonymous"/>
     internal ApiClient WithKey(string key) => new(Url, key, new ContractHandler(_contract, new HttpClientHandler()));
+
+    /// <summary>An admin's client that holds answers against another description.</summary>
+    internal ApiClient WithContract(JsonObject document) => new(Url, _key, new ContractHandler(document, new HttpClientHandler()));
 
     /// <summary>An endpoint that tells penguins apart, trained once for all tests that only ask it.</summary>
     internal Task<string> PenguinsEndpointAsync() => _penguins.Value;

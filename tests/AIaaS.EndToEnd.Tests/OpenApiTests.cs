@@ -53,6 +53,18 @@ public sealed class OpenApiTests(HostFixture host)
     [InlineData("/api/v1/endpoints")]
     [InlineData("/api/v1/endpoints/{0}")]
     [InlineData("/api/v1/keys")]
+    [InlineData("/v2")]
+    [InlineData("/v2/health/live")]
+    [InlineData("/v2/health/ready")]
+    [InlineData("/v2/models/stats")]
+    [InlineData("/v2/models/{0}")]
+    [InlineData("/v2/models/{0}/ready")]
+    [InlineData("/v2/models/{0}/config")]
+    [InlineData("/v2/models/{0}/stats")]
+    [InlineData("/v2/models/{0}/versions/1")]
+    [InlineData("/v2/models/{0}/versions/1/ready")]
+    [InlineData("/v2/models/{0}/versions/1/config")]
+    [InlineData("/v2/models/{0}/versions/1/stats")]
     [InlineData("/health/live")]
     [InlineData("/health/ready")]
     public async Task What_is_answered_is_what_is_described(string path)
@@ -70,10 +82,22 @@ public sealed class OpenApiTests(HostFixture host)
     {
         var document = System.Text.Json.Nodes.JsonNode.Parse((await host.Admin.GetAsync("/openapi.json")).GetRawText())!.AsObject();
         document["components"]!["schemas"]!["Health"]!["properties"]!.AsObject().Remove("status");
-        using var client = new HttpClient(new ContractHandler(document, new HttpClientHandler())) { BaseAddress = host.Url };
+        using var client = host.WithContract(document);
 
         var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetAsync("/health/live"));
 
         Assert.Contains("'status'", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_taken_and_not_described_fails_its_test()
+    {
+        var document = System.Text.Json.Nodes.JsonNode.Parse((await host.Admin.GetAsync("/openapi.json")).GetRawText())!.AsObject();
+        document["components"]!["schemas"]!["KeyRequest"]!["properties"]!.AsObject().Remove("role");
+        using var client = host.WithContract(document);
+
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => client.PostAsync("/api/v1/keys", new { role = "reader" }, HttpStatusCode.Created));
+
+        Assert.Contains("'role'", refusal.Message, StringComparison.Ordinal);
     }
 }

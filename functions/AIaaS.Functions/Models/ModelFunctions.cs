@@ -32,7 +32,7 @@ public sealed class ModelFunctions(ModelRegistry registry, ModelImporter importe
     [Function("ImportModelVersion")]
     [RequiresRole(Role.Trainer)]
     [RequestLimits(MaxBodyBytes = LargestModel, TimeoutSeconds = 300)]
-    [Takes(ContentTypes = "application/octet-stream, multipart/form-data", IdempotencyKey = true)]
+    [Takes(ContentTypes = "application/octet-stream, multipart/form-data, application/x-www-form-urlencoded", IdempotencyKey = true)]
     [Answers(201, typeof(ModelVersion), Location = true)]
     public async Task<IResult> ImportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/models/{model}/versions")] HttpRequest request,

@@ -22,6 +22,7 @@ namespace AIaaS.Functions.OpenApi;
 internal sealed partial class OpenApiGenerator
 {
     private const string ProblemComponent = "Problem";
+    private const string InferenceErrorComponent = "InferenceError";
     private readonly XmlDocumentation _documentation = new();
     private readonly JsonSchemas _schemas;
     private readonly List<string> _gaps = [];
@@ -53,6 +54,11 @@ internal sealed partial class OpenApiGenerator
             foreach (var verb in trigger.Methods ?? ["get", "post"])
             {
                 operations[verb.ToLowerInvariant()] = Operation(function.Name, method, route, verb.ToLowerInvariant());
+            }
+
+            foreach (var special in method.GetCustomAttributes<AnswersAtAttribute>())
+            {
+                paths[$"/{special.Path}"] = new(StringComparer.Ordinal) { ["get"] = Operation(special, method) };
             }
         }
 
@@ -145,11 +151,20 @@ internal sealed partial class OpenApiGenerator
 
         foreach (var (status, meaning) in Refusals(route, verb, takes, answers, anonymous, limits))
         {
-            responses.TryAdd(status, Refusal(meaning));
+            responses.TryAdd(status, Refusal(route, meaning));
         }
 
-        responses.TryAdd("default", Refusal("Any other refusal or failure."));
+        responses.TryAdd("default", Refusal(route, "Any other refusal or failure."));
         operation["responses"] = new JsonObject(responses.Select(response => KeyValuePair.Create<string, JsonNode?>(response.Key, response.Value)));
+        return operation;
+    }
+
+    /// <summary>The same function at one path where it answers something else: the same role and limits, without its variables.</summary>
+    private JsonObject Operation(AnswersAtAttribute special, MethodInfo method)
+    {
+        var operation = Operation(special.Operation, method, Route.Parse(special.Path), "get");
+        operation["summary"] = special.Summary;
+        operation["responses"]!["200"] = Answer(new AnswersAttribute(StatusCodes.Status200OK, special.Body), "get");
         return operation;
     }
 
@@ -326,18 +341,23 @@ internal sealed partial class OpenApiGenerator
         }
     }
 
-    private static JsonObject Refusal(string meaning) => new()
+    private static JsonObject Refusal(Route route, string meaning)
     {
-        ["description"] = meaning,
-        ["content"] = new JsonObject
+        var (type, component) = ProblemResult.IsInference(route.Path) ? ("application/json", InferenceErrorComponent) : (ProblemResult.ContentType, ProblemComponent);
+        return new JsonObject
         {
-            [ProblemResult.ContentType] = new JsonObject { ["schema"] = new JsonObject { ["$ref"] = $"#/components/schemas/{ProblemComponent}" } },
-        },
-    };
+            ["description"] = meaning,
+            ["content"] = new JsonObject { [type] = new JsonObject { ["schema"] = new JsonObject { ["$ref"] = $"#/components/schemas/{component}" } } },
+        };
+    }
 
     private JsonObject Components()
     {
-        var schemas = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal) { [ProblemComponent] = ProblemSchema() };
+        var schemas = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal)
+        {
+            [ProblemComponent] = ProblemSchema(),
+            [InferenceErrorComponent] = InferenceErrorSchema(),
+        };
         foreach (var (name, schema) in _schemas.Components)
         {
             schemas.Add(name, schema);
@@ -386,9 +406,18 @@ internal sealed partial class OpenApiGenerator
                 ["correlationId"] = "4bf92f3577b34da6a3ce929d0e0e4736",
             }),
         };
-
-        static JsonObject Text(string description) => new() { ["type"] = "string", ["description"] = description };
     }
+
+    private static JsonObject InferenceErrorSchema() => new()
+    {
+        ["type"] = "object",
+        ["description"] = "Why a request was refused or failed, as the Open Inference Protocol has it.",
+        ["properties"] = new JsonObject { ["error"] = Text("What is wrong and what to do about it.") },
+        ["required"] = new JsonArray("error"),
+        ["examples"] = new JsonArray(new JsonObject { ["error"] = "There is no model 'churn'." }),
+    };
+
+    private static JsonObject Text(string description) => new() { ["type"] = "string", ["description"] = description };
 
     private static string MeaningOf(int status) => status switch
     {

@@ -59,6 +59,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     [Function("InferenceModel")]
     [RequiresRole(Role.Reader)]
     [Answers(200, typeof(InferenceModelView))]
+    [AnswersAt("v2/models/stats", "InferenceStatistics", "Counts what the versions of all models have done in this process.", typeof(StatisticsView))]
     public Task<IResult> GetModelAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Models)] HttpRequest request, string model)
         => model == "stats" ? StatisticsAsync(request, model: null, version: null) : DescribeAsync(request, model, version: null);
 

@@ -6,9 +6,13 @@ using AIaaS.Platform.Runs;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Rows to predict. Never made: rows are read straight into the model's memory; this says how they look.</summary>
-/// <param name="Rows">Each an object by feature name, or an array of all features in the signature's order; null where a value is missing. At most 10 000.</param>
+/// <param name="Rows">Each an object by feature name, or an array: in the order of `columns`, or of all features in the signature's. Null where a value is missing. At most 10 000.</param>
 [SuppressMessage("Performance", "CA1812", Justification = "Describes JSON only.")]
-internal sealed record PredictionRequestBody(IReadOnlyList<JsonElement> Rows);
+internal sealed record PredictionRequestBody(IReadOnlyList<JsonElement> Rows)
+{
+    /// <summary>The features that rows as arrays give, in their order; before `rows`.</summary>
+    public IReadOnlyList<string>? Columns { get; init; }
+}
 
 /// <summary>The predictions of a request. Never made, as its request.</summary>
 /// <param name="RequestId">The request's correlation id.</param>

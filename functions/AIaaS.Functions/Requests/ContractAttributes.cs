@@ -29,6 +29,23 @@ public sealed class AnswersAttribute(int status, Type? body = null) : Attribute
     public string? Example { get; init; }
 }
 
+/// <summary>One path of a function's route, read by <c>GET</c>, at which it answers something else than at all others.</summary>
+/// <param name="path">The path without variables, as a route writes it.</param>
+/// <param name="operation">What the API's description calls it.</param>
+/// <param name="summary">What it does.</param>
+/// <param name="body">The record that is written as JSON.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AnswersAtAttribute(string path, string operation, string summary, Type body) : Attribute
+{
+    public string Path { get; } = path;
+
+    public string Operation { get; } = operation;
+
+    public string Summary { get; } = summary;
+
+    public Type Body { get; } = body;
+}
+
 /// <summary>The body that an HTTP function takes, for the API's description.</summary>
 /// <param name="body">The record that is read from JSON; null for a body that is not JSON, or no body.</param>
 [AttributeUsage(AttributeTargets.Method)]

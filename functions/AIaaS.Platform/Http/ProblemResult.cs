@@ -24,6 +24,9 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
 
     public string Detail => detail;
 
+    /// <summary>Whether a path is of the Open Inference Protocol, whose refusals look otherwise.</summary>
+    public static bool IsInference(PathString path) => path.StartsWithSegments(InferencePath);
+
     /// <summary>What a caller is told of an exception: a refusal in its own words, and nothing of anything else.</summary>
     public static ProblemResult From(Exception exception) => exception switch
     {
@@ -48,7 +51,7 @@ public sealed class ProblemResult(Problem problem, string detail, string? field 
     {
         var response = httpContext.Response;
         response.StatusCode = problem.Status;
-        var isInference = httpContext.Request.Path.StartsWithSegments(InferencePath);
+        var isInference = IsInference(httpContext.Request.Path);
         response.ContentType = isInference ? "application/json" : ContentType;
         response.Headers.CacheControl = "no-store";
         if (retryAfter is { } wait)

@@ -103,6 +103,27 @@ public sealed class OpenApiGeneratorTests
         Assert.NotNull(endpoint["put"]!["responses"]!["412"]);
     }
 
+    [Theory]
+    [InlineData("/v2/models/{model}/infer", "application/json", "InferenceError")]
+    [InlineData("/api/v1/endpoints/{endpoint}/predictions", "application/problem+json", "Problem")]
+    public void Refusals_look_as_the_protocol_of_the_path_has_them(string path, string type, string component)
+    {
+        var refusal = App["paths"]![path]!["post"]!["responses"]!["400"]!["content"]!.AsObject();
+
+        var (contentType, media) = Assert.Single(refusal);
+        Assert.Equal(type, contentType);
+        Assert.Equal($"#/components/schemas/{component}", (string?)media!["schema"]!["$ref"]);
+    }
+
+    [Fact]
+    public void A_path_that_answers_something_else_than_its_route_is_described_by_itself()
+    {
+        var operation = App["paths"]!["/v2/models/stats"]!["get"]!;
+
+        Assert.Equal("InferenceStatistics", (string?)operation["operationId"]);
+        Assert.Equal("#/components/schemas/Statistics", (string?)operation["responses"]!["200"]!["content"]!["application/json"]!["schema"]!["$ref"]);
+    }
+
     [Fact]
     public void Writing_it_twice_gives_the_same_bytes()
         => Assert.Equal(OpenApiCommand.Write(typeof(OpenApiGenerator).Assembly), OpenApiCommand.Write(typeof(OpenApiGenerator).Assembly));
