@@ -18,12 +18,23 @@ internal sealed class CrashPoint
     /// <param name="done">Whether the step is done, and only its answer lost.</param>
     public void Arm(int step, bool done) => (_steps, _at, _done) = (0, step, done);
 
+    /// <summary>What happens, once, just before an object is read or changed; true where it was this one that was waited for.</summary>
+    public Func<ObjectPath, CancellationToken, Task<bool>>? Meanwhile { get; set; }
+
     /// <summary>Another process takes over.</summary>
     public void Restart() => (Dead, _at) = (false, int.MaxValue);
 
     public void RequireAlive()
     {
         if (Dead) throw new CrashedException();
+    }
+
+    public async Task TouchAsync(ObjectPath path, CancellationToken cancellationToken)
+    {
+        // Taken away while it runs: what happens meanwhile touches objects too.
+        if (Meanwhile is not { } meanwhile) return;
+        Meanwhile = null;
+        if (!await meanwhile(path, cancellationToken)) Meanwhile = meanwhile;
     }
 
     public async Task<T> StepAsync<T>(Func<Task<T>> step)
@@ -48,14 +59,18 @@ internal sealed class CrashingStore(IObjectStore store, CrashPoint crash) : IObj
         return store.GetPropertiesAsync(path, cancellationToken);
     }
 
-    public Task<ObjectContent?> OpenReadAsync(ObjectPath path, ObjectRange? range, CancellationToken cancellationToken)
+    public async Task<ObjectContent?> OpenReadAsync(ObjectPath path, ObjectRange? range, CancellationToken cancellationToken)
     {
         crash.RequireAlive();
-        return store.OpenReadAsync(path, range, cancellationToken);
+        await crash.TouchAsync(path, cancellationToken);
+        return await store.OpenReadAsync(path, range, cancellationToken);
     }
 
-    public Task<ObjectProperties> WriteAsync(ObjectPath path, Stream content, WriteOptions? options, CancellationToken cancellationToken)
-        => crash.StepAsync(() => store.WriteAsync(path, content, options, cancellationToken));
+    public async Task<ObjectProperties> WriteAsync(ObjectPath path, Stream content, WriteOptions? options, CancellationToken cancellationToken)
+    {
+        await crash.TouchAsync(path, cancellationToken);
+        return await crash.StepAsync(() => store.WriteAsync(path, content, options, cancellationToken));
+    }
 
     public Task<bool> DeleteAsync(ObjectPath path, string? ifMatch, CancellationToken cancellationToken)
         => crash.StepAsync(() => store.DeleteAsync(path, ifMatch, cancellationToken));

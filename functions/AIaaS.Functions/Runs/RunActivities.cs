@@ -9,7 +9,8 @@ namespace AIaaS.Functions.Runs;
 /// <summary>What is left to do for a run.</summary>
 /// <param name="Proceeds">False where it ended already.</param>
 /// <param name="Trains">Whether a model is trained, or the data prepared only.</param>
-public sealed record RunPlan(bool Proceeds, bool Trains);
+/// <param name="Edition">The orchestrator's edition that the run began under; 0 from before there were editions.</param>
+public sealed record RunPlan(bool Proceeds, bool Trains, int Edition = 0);
 
 /// <summary>How a run is to end.</summary>
 public sealed record RunEnd(RunReference Reference, RunStatus Status, ErrorDetail? Error);
@@ -37,7 +38,9 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
 
     [Function(BeginRun)]
     public async Task<RunPlan> BeginAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)
-        => await runs.BeginAsync(reference, cancellationToken) is { } run ? new RunPlan(Proceeds: true, Trains: run.Pipeline is not null) : new RunPlan(false, false);
+        => await runs.BeginAsync(reference, cancellationToken) is { } run
+            ? new RunPlan(Proceeds: true, Trains: run.Pipeline is not null, RunPipelineOrchestrator.Edition)
+            : new RunPlan(false, false);
 
     [Function(PrepareDataset)]
     public Task<StageOutcome> PrepareAsync([ActivityTrigger] RunReference reference, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace AIaaS.Functions.Runs;
 /// <summary>Takes a run through its stages. Deterministic: no clock, randomness, I/O or environment of its own.</summary>
 /// <remarks>
 /// Runs under way are replayed by the code as it is now. A change may take a new way only on a value that no history holds from before it, as
-/// <see cref="StageOutcome.AsJob"/> and <see cref="StageOutcome.InRounds"/> are; any other change needs an orchestrator of another name beside this one. See docs/durable.md.
+/// <see cref="StageOutcome.AsJob"/>, <see cref="StageOutcome.InRounds"/> and <see cref="RunPlan.Edition"/> are; any other change needs an orchestrator of another name beside this one. See docs/durable.md.
 /// </remarks>
 public static class RunPipelineOrchestrator
 {
@@ -21,7 +21,11 @@ public static class RunPipelineOrchestrator
     /// <summary>Raised when somebody asks to cancel the run.</summary>
     public const string CancelEvent = "cancel";
 
+    /// <summary>What the orchestrator does for runs that begin now. From 1 on a cancelled run waits for the stage it is in to stop.</summary>
+    public const int Edition = 1;
+
     private const int MaximumAttempts = 10;
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
 
@@ -50,14 +54,14 @@ public static class RunPipelineOrchestrator
         var end = new RunEnd(reference, RunStatus.Succeeded, null);
         try
         {
-            var jobs = new JobEvents(context, cancel);
+            var jobs = new JobEvents(context, cancel, plan.Edition);
             string[] after = [RunActivities.EvaluateModel, RunActivities.RegisterModel, RunActivities.DeployModel];
             var prepared = await PrepareAsync(context, reference, jobs);
             var error = prepared.Error;
             if (plan.Trains)
             {
                 error ??= prepared.InRounds ? await RunRoundsAsync(context, reference, jobs) : null;
-                error ??= await RunJobAsync(context, reference, Training, jobs) ?? await RunStagesAsync(context, reference, after, cancel);
+                error ??= await RunJobAsync(context, reference, Training, jobs) ?? await RunStagesAsync(context, reference, after, jobs);
             }
 
             if (error is not null)
@@ -100,7 +104,7 @@ public static class RunPipelineOrchestrator
 
     private static async Task<StageOutcome> PrepareAsync(TaskOrchestrationContext context, RunReference reference, JobEvents jobs)
     {
-        var outcome = await RunStageAsync(context, reference, RunActivities.PrepareDataset, jobs.Cancel);
+        var outcome = await RunStageAsync(context, reference, RunActivities.PrepareDataset, jobs);
         if (outcome.Error is not null || !outcome.AsJob)
         {
             return outcome;
@@ -108,7 +112,7 @@ public static class RunPipelineOrchestrator
 
         return await RunJobAsync(context, reference, Preparation, jobs) is { } error
             ? new StageOutcome(error)
-            : await RunStageAsync(context, reference, RunActivities.FinishPreparation, jobs.Cancel);
+            : await RunStageAsync(context, reference, RunActivities.FinishPreparation, jobs);
     }
 
     private static async Task<ErrorDetail?> RunRoundsAsync(TaskOrchestrationContext context, RunReference reference, JobEvents events)
@@ -170,18 +174,30 @@ public static class RunPipelineOrchestrator
         }
     }
 
-    private static async Task<StageOutcome> RunStageAsync(TaskOrchestrationContext context, RunReference reference, string activity, Task cancel)
+    private static async Task<StageOutcome> RunStageAsync(TaskOrchestrationContext context, RunReference reference, string activity, JobEvents events)
     {
+        var waits = events.Edition >= 1;
+        if (waits && events.Cancel.IsCompleted)
+        {
+            throw new RunCancelledException();
+        }
+
         var work = context.CallActivityAsync<StageOutcome>(activity, reference, Retried);
-        return await Task.WhenAny(work, cancel) == cancel ? throw new RunCancelledException() : await work;
+        if (await Task.WhenAny(work, events.Cancel) == work)
+        {
+            return await work;
+        }
+
+        // The stage hears of it by itself. A run has not ended while it still works, unless it does not heed: then it can no longer make anything count.
+        return waits && await events.StopsAsync(work) && await work is { Error: null } done ? done : throw new RunCancelledException();
     }
 
     private static async Task<ErrorDetail?> RunStagesAsync(
-        TaskOrchestrationContext context, RunReference reference, string[] activities, Task cancel)
+        TaskOrchestrationContext context, RunReference reference, string[] activities, JobEvents events)
     {
         foreach (var activity in activities)
         {
-            if ((await RunStageAsync(context, reference, activity, cancel)).Error is { } error)
+            if ((await RunStageAsync(context, reference, activity, events)).Error is { } error)
             {
                 return error;
             }
@@ -250,11 +266,14 @@ public static class RunPipelineOrchestrator
     /// The wait for the end of a job, which is one over all attempts and all jobs of a run: a wait that nobody looks at any more would swallow the event that
     /// comes next.
     /// </summary>
-    private sealed class JobEvents(TaskOrchestrationContext context, Task cancel)
+    private sealed class JobEvents(TaskOrchestrationContext context, Task cancel, int edition)
     {
         private Task<object?>? _ended;
 
         public Task Cancel => cancel;
+
+        /// <summary>The edition of the orchestrator that the run began under.</summary>
+        public int Edition => edition;
 
         /// <summary>Waits until a job may have ended, or the time is over.</summary>
         /// <returns>Whether the run is to be cancelled.</returns>
@@ -274,6 +293,19 @@ public static class RunPipelineOrchestrator
 
             _ended = _ended.IsCompleted ? null : _ended;
             return false;
+        }
+
+        /// <summary>Waits until work has stopped, or has taken too long about it.</summary>
+        /// <returns>Whether it has stopped.</returns>
+        public async Task<bool> StopsAsync(Task work)
+        {
+            using var over = new CancellationTokenSource();
+            var timer = context.CreateTimer(LongestStop, over.Token);
+            var first = await Task.WhenAny(work, timer);
+#pragma warning disable CA1849 // As above.
+            over.Cancel();
+#pragma warning restore CA1849
+            return first == work;
         }
     }
 

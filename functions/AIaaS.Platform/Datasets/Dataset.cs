@@ -30,9 +30,6 @@ public sealed record Dataset
     /// <summary>Versions up to this number were deleted with the data set; theirs is what must not be used again.</summary>
     public int RemovedThrough { get; init; }
 
-    /// <summary>Versions up to this number have left no files.</summary>
-    public int CleanedThrough { get; init; }
-
     /// <summary>Whether the data set was deleted and not made again since.</summary>
     public bool Removed { get; init; }
 

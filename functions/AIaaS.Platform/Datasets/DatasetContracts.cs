@@ -65,12 +65,18 @@ public sealed class DatasetContracts(Catalog catalog, TimeProvider time)
     internal async Task<Document<StoredContract>?> FindAsync(string tenant, string dataset, CancellationToken cancellationToken)
         => await catalog.FindAsync(StoredContract.Kind, tenant, await NameOfAsync(tenant, dataset, cancellationToken), cancellationToken);
 
-    /// <summary>Keeps what a version promised by itself, where nobody has said anything else. Safe to repeat.</summary>
+    /// <summary>Keeps what a version promised by itself, where nobody has said anything else and the version was not deleted. Safe to repeat.</summary>
     internal async Task LearnAsync(string tenant, string dataset, int version, DataContract contract, CancellationToken cancellationToken)
     {
+        var removedThrough = await RemovedThroughAsync(tenant, dataset, cancellationToken);
+        if (version <= removedThrough)
+        {
+            return;
+        }
+
         var now = time.GetUtcNow();
         var learned = new StoredContract { Created = now, Updated = now, Revision = 1, LearnedFrom = version, Contract = contract };
-        await catalog.TryCreateAsync(StoredContract.Kind, tenant, await NameOfAsync(tenant, dataset, cancellationToken), learned, cancellationToken);
+        await catalog.TryCreateAsync(StoredContract.Kind, tenant, NameOf(dataset, removedThrough), learned, cancellationToken);
     }
 
     /// <summary>Removes contracts of data sets that had the name before. Safe to repeat.</summary>
@@ -88,7 +94,10 @@ public sealed class DatasetContracts(Catalog catalog, TimeProvider time)
 
     // A data set that is made again under the name of a deleted one has not its contract.
     private async Task<string> NameOfAsync(string tenant, string dataset, CancellationToken cancellationToken)
-        => NameOf(dataset, (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value.RemovedThrough ?? 0);
+        => NameOf(dataset, await RemovedThroughAsync(tenant, dataset, cancellationToken));
+
+    private async Task<int> RemovedThroughAsync(string tenant, string dataset, CancellationToken cancellationToken)
+        => (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value.RemovedThrough ?? 0;
 
     private static string NameOf(string dataset, int removedThrough) => $"{dataset}/{removedThrough.ToString("D8", CultureInfo.InvariantCulture)}";
 }

@@ -51,9 +51,10 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
         var name = $"{tenant}/{dataset}";
         var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, name, cancellationToken);
         var known = (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value;
-        if (known is { } removed && removed.CleanedThrough < removed.RemovedThrough)
+        if (known is { RemovedThrough: > 0 })
         {
-            await RemoveVersionsAsync(tenant, removed, cancellationToken);
+            // At every look: a run that nobody could stop may have brought some of it back.
+            await RemoveVersionsAsync(tenant, known, cancellationToken);
         }
 
         var runs = await UnendedRunsAsync(tenant, dataset, cancellationToken);
@@ -68,11 +69,12 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     private async Task RemoveVersionsAsync(string tenant, Dataset dataset, CancellationToken cancellationToken)
     {
+        var removed = false;
         foreach (var header in await catalog.ListHeadersAsync(DatasetVersion.Kind, tenant, $"{dataset.Name}/", cancellationToken))
         {
             if (DatasetVersion.NumberOf(header.Name) <= dataset.RemovedThrough)
             {
-                await catalog.DeleteAsync(DatasetVersion.Kind, tenant, header.Name, ifMatch: null, cancellationToken);
+                removed |= await catalog.DeleteAsync(DatasetVersion.Kind, tenant, header.Name, ifMatch: null, cancellationToken);
             }
         }
 
@@ -81,13 +83,14 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
         {
             if (version <= dataset.RemovedThrough)
             {
-                await store.DeleteAsync(file.Path, ifMatch: null, cancellationToken);
+                removed |= await store.DeleteAsync(file.Path, ifMatch: null, cancellationToken);
             }
         }
 
-        await catalog.UpsertAsync(
-            Dataset.Kind, tenant, dataset.Name, current => current! with { CleanedThrough = Math.Max(current.CleanedThrough, dataset.RemovedThrough) }, cancellationToken);
-        LogRemoved(tenant, dataset.Name, dataset.RemovedThrough);
+        if (removed)
+        {
+            LogRemoved(tenant, dataset.Name, dataset.RemovedThrough);
+        }
     }
 
     /// <returns>Whether some wait for a later look.</returns>

@@ -149,6 +149,7 @@ public sealed partial class PipelineStages(
                 ?? throw new InvalidDataException($"The training job's result lists no {file}.")).ToList();
             files.AddRange(result.Artifacts.Where(artifact => MoreFiles.Contains(artifact.Path)));
             var metrics = await ReadJsonAsync<ModelMetrics>(outputs with { Name = outputs.Name + ModelMetrics.FileName }, token);
+            await runs.DemandWantedAsync(reference, token);
             await registry.RegisterAsync(
                 reference.Tenant,
                 new ModelVersion
@@ -177,9 +178,12 @@ public sealed partial class PipelineStages(
             var (tenant, model) = (reference.Tenant, run.Model!);
             await models.WarmUpAsync(tenant, model.Name, model.Version, token);
             var endpoint = run.Definition!.Deploy.Endpoint ?? run.Pipeline!;
-            await endpoints.DeployAsync(tenant, endpoint, model.Name, model.Version, token);
-            await registry.SetAliasAsync(tenant, model.Name, RegisteredModel.Champion, model.Version, token);
-            await runs.ChangeAsync(reference, current => current.Endpoint == endpoint ? current : current with { Endpoint = endpoint }, token);
+            await runs.DemandWantedAsync(reference, token);
+
+            // Not to be stopped half-way from here on.
+            await endpoints.DeployAsync(tenant, endpoint, model.Name, model.Version, CancellationToken.None);
+            await registry.SetAliasAsync(tenant, model.Name, RegisteredModel.Champion, model.Version, CancellationToken.None);
+            await runs.ChangeAsync(reference, current => current.Endpoint == endpoint ? current : current with { Endpoint = endpoint }, CancellationToken.None);
             return $"endpoint {endpoint}";
         }, cancellationToken);
 
@@ -193,8 +197,8 @@ public sealed partial class PipelineStages(
             Dataset.Kind,
             reference.Tenant,
             run.Dataset,
-            current => current.Version >= version.Version ? current : current with { Version = version.Version, Updated = now },
-            cancellationToken);
+            current => current.Version >= version.Version || version.Version <= current.RemovedThrough ? current : current with { Version = version.Version, Updated = now },
+            CancellationToken.None);
 
         if (run.Pipeline is not null && run.Definition is null)
         {
@@ -242,20 +246,25 @@ public sealed partial class PipelineStages(
         RunReference reference, string stage, Func<Run, CancellationToken, Task<string?>> work, CancellationToken cancellationToken)
     {
         var run = await runs.ReportAsync(reference, stage, StageStatus.Running, 0, detail: null, cancellationToken);
-        if (run.HasEnded || run.CancelRequested)
+        if (!run.IsWanted)
         {
             // Also where the event that tells the orchestration was lost.
-            return new StageOutcome(new ErrorDetail("Cancelled", "The run was cancelled before this stage."));
+            return new StageOutcome(StageRefusedException.Cancelled);
         }
 
+        await using var watch = new CancelWatch(reference, runs, time, cancellationToken);
         try
         {
-            if (await work(run, cancellationToken) is { } detail)
+            if (await work(run, watch.Token) is { } detail)
             {
                 await runs.ReportAsync(reference, stage, StageStatus.Succeeded, 100, detail, cancellationToken);
             }
 
             return new StageOutcome();
+        }
+        catch (OperationCanceledException) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return new StageOutcome(StageRefusedException.Cancelled);
         }
         catch (Exception refusal) when (Explain(refusal) is { } error)
         {

@@ -2,8 +2,8 @@ using AIaaS.Data.Preparation;
 
 namespace AIaaS.Platform.Runs;
 
-/// <summary>Writes preparation's progress to the run, at most once a second, and stops it when the run is to be cancelled.</summary>
-internal sealed class PreparationReporter(RunReference reference, RunService runs, TimeProvider time, CancellationTokenSource cancel) : IProgress<PreparationProgress>
+/// <summary>Writes preparation's progress to the run, at most once a second.</summary>
+internal sealed class PreparationReporter(RunReference reference, RunService runs, TimeProvider time) : IProgress<PreparationProgress>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private long _last = time.GetTimestamp();
@@ -17,18 +17,9 @@ internal sealed class PreparationReporter(RunReference reference, RunService run
         }
 
         _last = time.GetTimestamp();
-        _writing = WriteAsync(value);
+        _writing = runs.ReportAsync(reference, StageNames.Prepare, StageStatus.Running, value.Percent, value.Stage, CancellationToken.None);
     }
 
     /// <summary>Waits for the last write, which must not outlive the work it reports on.</summary>
     public Task DrainAsync() => _writing;
-
-    private async Task WriteAsync(PreparationProgress progress)
-    {
-        var run = await runs.ReportAsync(reference, StageNames.Prepare, StageStatus.Running, progress.Percent, progress.Stage, CancellationToken.None);
-        if (run.CancelRequested)
-        {
-            await cancel.CancelAsync();
-        }
-    }
 }

@@ -136,6 +136,9 @@ public sealed record Run
     /// <summary>Counts the changes of this document.</summary>
     public int Revision { get; init; } = 1;
 
+    /// <summary>Whether it is to go on.</summary>
+    internal bool IsWanted => !HasEnded && !CancelRequested;
+
     internal bool HasEnded => Status is RunStatus.Succeeded or RunStatus.Failed or RunStatus.Cancelled;
 
     internal static DocumentKind<Run> Kind { get; } = new("runs", "run", run => new Dictionary<string, string>

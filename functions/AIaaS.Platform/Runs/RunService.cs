@@ -133,6 +133,16 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
         RunReference reference, string stage, StageStatus status, double percent, string? detail, CancellationToken cancellationToken)
         => ChangeAsync(reference, run => run.HasEnded ? run : run.WithStage(stage, status, percent, detail), cancellationToken);
 
+    /// <summary>Makes sure that a run is to go on, before something that it did begins to count.</summary>
+    /// <exception cref="StageRefusedException">It was asked to stop, or has ended.</exception>
+    internal async Task DemandWantedAsync(RunReference reference, CancellationToken cancellationToken)
+    {
+        if (!(await GetAsync(reference.Tenant, reference.Run, cancellationToken)).Value.IsWanted)
+        {
+            throw new StageRefusedException(StageRefusedException.Cancelled);
+        }
+    }
+
     /// <summary>Changes a run's document.</summary>
     internal async Task<Run> ChangeAsync(RunReference reference, Func<Run, Run> change, CancellationToken cancellationToken)
     {

@@ -6,4 +6,7 @@ namespace AIaaS.Platform.Runs;
 internal sealed class StageRefusedException(ErrorDetail error) : Exception(error.Detail)
 {
     public ErrorDetail Error { get; } = error;
+
+    /// <summary>The run was asked to stop.</summary>
+    public static ErrorDetail Cancelled { get; } = new("Cancelled", "The run was cancelled before this stage was done.");
 }

@@ -34,9 +34,9 @@ public sealed class TrialRounds(
     public async Task<RoundPlan> PlanAsync(RoundReference round, CancellationToken cancellationToken)
     {
         var run = await runs.ReportAsync(round.Reference, StageNames.Train, StageStatus.Running, 0, detail: null, cancellationToken);
-        if (run.HasEnded || run.CancelRequested)
+        if (!run.IsWanted)
         {
-            return new RoundPlan(0, new ErrorDetail("Cancelled", "The run was cancelled before this stage."));
+            return new RoundPlan(0, StageRefusedException.Cancelled);
         }
 
         if (await FindAsync(round, cancellationToken) is { } planned)

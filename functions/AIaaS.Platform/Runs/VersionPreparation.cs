@@ -23,6 +23,7 @@ public sealed class VersionPreparation(
     ITrainingCluster cluster,
     RunService runs,
     DatasetContracts contracts,
+    DatasetHousekeeping housekeeping,
     TenantSalts salts,
     LocalFileCache cache,
     PlatformOptions options,
@@ -68,7 +69,7 @@ public sealed class VersionPreparation(
     }
 
     /// <summary>Prepares the sources in this process.</summary>
-    /// <exception cref="StageRefusedException">The run was cancelled meanwhile, a source is gone, or the pipeline refuses the data.</exception>
+    /// <exception cref="StageRefusedException">The run or its data set is not wanted any longer, a source is gone, or the pipeline refuses the data.</exception>
     /// <exception cref="DatasetException">The sources are no usable table.</exception>
     internal async Task<DatasetVersion> PrepareAsync(RunReference reference, Run run, PreparationPlan plan, CancellationToken cancellationToken)
     {
@@ -81,17 +82,12 @@ public sealed class VersionPreparation(
 
         using var baseline = await BaselineFiles.OpenAsync(cache, BaselineOf(reference.Tenant, run.Dataset, plan), cancellationToken);
         var prepared = Path.Combine(folder.Path, "prepared");
-        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reporter = new PreparationReporter(reference, runs, time, cancelled);
+        var reporter = new PreparationReporter(reference, runs, time);
         var parameters = await ParametersAsync(reference.Tenant, plan, cancellationToken);
         var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = folder.Path, MemoryLimit = options.PrepareMemoryBytes });
         try
         {
-            await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline.Paths, reporter, cancelled.Token), cancelled.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new StageRefusedException(new ErrorDetail("Cancelled", "The run was cancelled while its data was prepared."));
+            await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline.Paths, reporter, cancellationToken), cancellationToken);
         }
         finally
         {
@@ -151,7 +147,7 @@ public sealed class VersionPreparation(
     }
 
     /// <summary>Makes the version of what the job left.</summary>
-    /// <exception cref="StageRefusedException">The job failed, or the pipeline refuses the data.</exception>
+    /// <exception cref="StageRefusedException">The job failed, the run or its data set is not wanted any longer, or the pipeline refuses the data.</exception>
     internal async Task<DatasetVersion> CollectAsync(RunReference reference, Run run, PreparationPlan plan, CancellationToken cancellationToken)
     {
         var outputs = Run.OutputsOf(reference, Run.PreparationJobName);
@@ -189,6 +185,7 @@ public sealed class VersionPreparation(
             throw new StageRefusedException(new ErrorDetail("The data was refused", reason));
         }
 
+        await housekeeping.MarkAsync(tenant, dataset, cancellationToken);
         foreach (var file in NeededFiles)
         {
             var target = file == QuarantinedRow.FileName ? DatasetVersion.QuarantineOf(tenant, dataset, number) : DatasetVersion.FileOf(tenant, dataset, number, file);
@@ -200,12 +197,22 @@ public sealed class VersionPreparation(
             await CopyAsync(await open(file), DatasetVersion.FileOf(tenant, dataset, number, file), cancellationToken);
         }
 
-        if (plan.Promise is null && await open(DataContract.FileName) is { } promise)
+        var schema = await ReadAsync<DataSchema>(await open(DataSchema.FileName), DataSchema.FileName, cancellationToken);
+        var promise = plan.Promise is null && await open(DataContract.FileName) is { } learned
+            ? await ReadAsync<DataContract>(learned, DataContract.FileName, cancellationToken)
+            : null;
+        await runs.DemandWantedAsync(reference, cancellationToken);
+        if ((await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value.RemovedThrough >= number)
         {
-            await contracts.LearnAsync(tenant, dataset, number, await ReadAsync<DataContract>(promise, DataContract.FileName, cancellationToken), cancellationToken);
+            throw new StageRefusedException(new ErrorDetail("The data set was deleted", $"The data set '{dataset}' was deleted while this run prepared it. Upload the data and start another run."));
         }
 
-        var schema = await ReadAsync<DataSchema>(await open(DataSchema.FileName), DataSchema.FileName, cancellationToken);
+        // Not to be stopped half-way from here on.
+        if (promise is not null)
+        {
+            await contracts.LearnAsync(tenant, dataset, number, promise, CancellationToken.None);
+        }
+
         var version = new DatasetVersion
         {
             Dataset = dataset,
@@ -220,7 +227,7 @@ public sealed class VersionPreparation(
             RowsQuarantined = quality.RowsQuarantined,
             Columns = schema.Columns,
         };
-        await catalog.TryCreateAsync(DatasetVersion.Kind, tenant, DatasetVersion.NameOf(dataset, number), version, cancellationToken);
+        await catalog.TryCreateAsync(DatasetVersion.Kind, tenant, DatasetVersion.NameOf(dataset, number), version, CancellationToken.None);
         return version;
     }
 

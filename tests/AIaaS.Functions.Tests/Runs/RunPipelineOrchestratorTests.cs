@@ -115,19 +115,86 @@ public sealed class RunPipelineOrchestratorTests
     }
 
     [Theory]
+    [InlineData(RunActivities.PrepareDataset, false)]
+    [InlineData(RunActivities.PrepareDataset, true)]
+    [InlineData(RunActivities.RegisterModel, false)]
+    [InlineData(RunActivities.DeployModel, true)]
+    public async Task A_cancelled_run_ends_once_its_stage_has_stopped(string stage, bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { HeldStage = stage, Refusals = { [stage] = Refusal } };
+        await run.StartUntilHeldAsync();
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.WaitsForTimeAsync();
+        Assert.Empty(run.Ends);
+        run.Released.Release();
+        await run.EndAsync();
+
+        Assert.Equal((RunStatus.Cancelled, null), (run.End.Status, run.End.Error));
+        Assert.Equal([stage, RunActivities.EndRun], run.Calls.TakeLast(2));
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Cancelled_while_its_data_is_prepared_a_run_ends_without_waiting_for_it(bool replayed)
+    public async Task A_stage_that_does_not_stop_keeps_nobody_waiting_for_the_end_of_a_cancelled_run(bool replayed)
     {
         await using var run = new ScriptedRun(replayed) { HeldStage = RunActivities.PrepareDataset };
-        await run.StartAsync();
-        await ScriptedRun.ComesAsync(run.Held);
+        await run.StartUntilHeldAsync();
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.WaitsForTimeAsync();
+        await run.PassTimeUntilEndAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((RunStatus.Cancelled, null), (run.End.Status, run.End.Error));
+        Assert.DoesNotContain(RunActivities.SubmitTraining, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stage_that_was_done_before_it_stopped_is_followed_by_no_other(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { HeldStage = RunActivities.RegisterModel };
+        await run.StartUntilHeldAsync();
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.WaitsForTimeAsync();
+        run.Released.Release();
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Cancelled, run.End.Status);
+        Assert.DoesNotContain(RunActivities.DeployModel, run.Calls);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_run_whose_last_stage_was_done_before_it_stopped_has_succeeded(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { HeldStage = RunActivities.DeployModel };
+        await run.StartUntilHeldAsync();
+
+        await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
+        await run.WaitsForTimeAsync();
+        run.Released.Release();
+        await run.EndAsync();
+
+        Assert.Equal(RunStatus.Succeeded, run.End.Status);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_run_from_before_cancelled_stages_were_waited_for_ends_as_its_history_has_it(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { Plan = new RunPlan(Proceeds: true, Trains: true), HeldStage = RunActivities.PrepareDataset };
+        await run.StartUntilHeldAsync();
 
         await run.RaiseAsync(RunPipelineOrchestrator.CancelEvent);
         await run.EndAsync();
 
         Assert.Equal((RunStatus.Cancelled, null), (run.End.Status, run.End.Error));
-        Assert.DoesNotContain(RunActivities.SubmitTraining, run.Calls);
     }
 
     [Theory]

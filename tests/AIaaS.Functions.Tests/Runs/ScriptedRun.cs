@@ -77,7 +77,7 @@ internal sealed class ScriptedRun : IAsyncDisposable
                 if (stage == HeldStage)
                 {
                     Held.Release();
-                    await Task.Delay(Timeout.Infinite, cancellationToken);
+                    await Released.WaitAsync(cancellationToken);
                 }
 
                 return Answer(stage);
@@ -88,7 +88,7 @@ internal sealed class ScriptedRun : IAsyncDisposable
         GetTrials = round => [.. Enumerable.Repeat(TrainingJobState.Succeeded, RoundJobs[round - 1])];
     }
 
-    public RunPlan Plan { get; set; } = new(Proceeds: true, Trains: true);
+    public RunPlan Plan { get; set; } = new(Proceeds: true, Trains: true, RunPipelineOrchestrator.Edition);
 
     /// <summary>Whether the data is prepared by a job.</summary>
     public bool PreparesAsJob { get; set; }
@@ -115,8 +115,10 @@ internal sealed class ScriptedRun : IAsyncDisposable
     /// <summary>How often stages throw before they answer.</summary>
     public Dictionary<string, int> Throws { get; } = [];
 
-    /// <summary>A stage that does not come to its end.</summary>
+    /// <summary>A stage that does not come to its end before it is released.</summary>
     public string? HeldStage { get; set; }
+
+    public SemaphoreSlim Released { get; } = new(0);
 
     public Func<Task<TrainingJobStatus>> GetTraining { get; set; } = () => Task.FromResult(new TrainingJobStatus(TrainingJobState.Succeeded));
 
@@ -136,6 +138,17 @@ internal sealed class ScriptedRun : IAsyncDisposable
 
     public Task StartAsync() => _harness.Start().ScheduleAsync(RunPipelineOrchestrator.Name, Reference, Reference.Run);
 
+    /// <summary>Starts the run and lets its jobs succeed, until it is in the stage that is held.</summary>
+    public async Task StartUntilHeldAsync()
+    {
+        await StartAsync();
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await Held.WaitAsync(TimeSpan.FromMilliseconds(5), patience.Token))
+        {
+            if (await Submitted.WaitAsync(TimeSpan.FromMilliseconds(5), patience.Token)) await RaiseAsync(RunPipelineOrchestrator.JobEndedEvent);
+        }
+    }
+
     public Task RestartAsync()
     {
         _harness.Restart();
@@ -145,6 +158,13 @@ internal sealed class ScriptedRun : IAsyncDisposable
     public Task RaiseAsync(string name) => _harness.Client.RaiseEventAsync(Reference.Run, name, "train");
 
     public static async Task ComesAsync(SemaphoreSlim happened) => Assert.True(await happened.WaitAsync(Patience));
+
+    /// <summary>Waits until the orchestrator waits for a time.</summary>
+    public async Task WaitsForTimeAsync()
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (_harness.Time.WaitingTimers == 0) await Task.Delay(1, patience.Token);
+    }
 
     public DateTimeOffset Now => _harness.Time.GetUtcNow();
 

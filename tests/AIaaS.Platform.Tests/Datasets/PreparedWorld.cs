@@ -26,7 +26,7 @@ internal sealed class PreparedWorld : IDisposable
         var options = new PlatformOptions { Home = _home.Path };
         _cache = new LocalFileCache(_home["cache"], options.DataCacheBytes, Runs.Store);
         _preparation = new VersionPreparation(
-            Runs.Catalog, Runs.Store, new Mock<ITrainingCluster>().Object, Runs.Runs, Runs.Contracts, new TenantSalts(Runs.Catalog), _cache, options, Runs.Time);
+            Runs.Catalog, Runs.Store, new Mock<ITrainingCluster>().Object, Runs.Runs, Runs.Contracts, Runs.Housekeeping, new TenantSalts(Runs.Catalog), _cache, options, Runs.Time);
         Reader = new DatasetReader(Runs.Datasets, _cache);
         Quarantine = new QuarantineReader(Runs.Datasets, Runs.Runs, Runs.Store, _cache, options);
     }

@@ -129,6 +129,76 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_asked_to_stop_in_the_middle_of_a_stage_stops_within_moments()
+    {
+        await StartAsync(Rows(40));
+        _world.Runs.Crash.Meanwhile = async (path, token) =>
+        {
+            if (!path.Name.EndsWith("rows.csv", StringComparison.Ordinal)) return false;
+            await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+            await Task.Delay(Timeout.Infinite, token);
+            return true;
+        };
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+
+        var preparing = _stages.PrepareAsync(Penguins, default);
+        while (!preparing.IsCompleted)
+        {
+            _world.Runs.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(5, patience.Token);
+        }
+
+        Assert.Equal("Cancelled", (await preparing).Error!.Title);
+    }
+
+    /// <summary>Also where nobody waited for the stage to stop, and the data set is made again at once.</summary>
+    [Fact]
+    public async Task A_run_cancelled_at_any_moment_brings_nothing_of_a_deleted_data_set_back()
+    {
+        for (var moment = 0; ; moment++)
+        {
+            var (name, seen, came) = ($"penguins-{moment}", 0, false);
+            await _datasets.UploadAsync(Tenant, name, "rows.csv", new MemoryStream(Encoding.UTF8.GetBytes(Rows(40))), append: false, default, default);
+            await _world.Runs.StartAsync(name, name, name);
+            await _world.Runs.BeginAsync(name);
+            _world.Runs.Crash.Meanwhile = async (_, _) =>
+            {
+                if (seen++ < moment) return false;
+                await _world.Runs.Runs.CancelAsync(Tenant, name, default);
+                await _world.Runs.EndAsync(name, RunStatus.Cancelled);
+                await _datasets.DeleteAsync(Tenant, name, default, default);
+                await _datasets.UploadAsync(Tenant, name, "other.csv", new MemoryStream("a\n1\n"u8.ToArray()), append: false, default, default);
+                return came = true;
+            };
+
+            try
+            {
+                await _stages.PrepareAsync(Reference(name), default);
+            }
+            catch (InvalidDataException)
+            {
+                // What it had just stored is gone. The orchestration tries the stage again.
+                await _stages.PrepareAsync(Reference(name), default);
+            }
+
+            _world.Runs.Crash.Meanwhile = null;
+            if (!came)
+            {
+                Assert.True(moment > 20);
+                return;
+            }
+
+            await _world.Runs.Housekeeping.CleanAllAsync(default);
+
+            Assert.Null((await _datasets.GetAsync(Tenant, name, default)).Value.Version);
+            Assert.Empty(await _world.Runs.Catalog.ListHeadersAsync(DatasetVersion.Kind, Tenant, $"{name}/", default));
+            Assert.Empty(await _world.Runs.Catalog.ListHeadersAsync(StoredContract.Kind, Tenant, $"{name}/", default));
+            var files = await _world.Runs.Store.ListAsync(Containers.Datasets, $"{Tenant}/{name}/", 100, null, default);
+            Assert.All(files.Items, file => Assert.EndsWith("/other.csv", file.Path.Name, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task A_source_that_is_gone_is_refused_and_named()
     {
         await StartAsync(Rows(40));
@@ -440,6 +510,40 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_cancelled_while_its_model_loads_is_not_deployed()
+    {
+        await TrainedAsync();
+        await _stages.RegisterAsync(Penguins, default);
+        _world.Runs.Crash.Meanwhile = async (path, _) =>
+        {
+            if (path != ModelVersion.FileOf(Tenant, "penguins", 1, ModelVersion.ContentFile)) return false;
+            await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+            return true;
+        };
+
+        Assert.Equal("Cancelled", (await _stages.DeployAsync(Penguins, default)).Error!.Title);
+
+        Assert.Null(await _directory.FindAsync(Tenant, "penguins", default));
+        Assert.Empty((await _world.Registry.GetAsync(Tenant, "penguins", default)).Value.Aliases);
+    }
+
+    [Fact]
+    public async Task A_run_cancelled_while_its_results_are_read_registers_nothing()
+    {
+        await TrainedAsync();
+        _world.Runs.Crash.Meanwhile = async (path, _) =>
+        {
+            if (!path.Name.EndsWith(JobResult.FileName, StringComparison.Ordinal)) return false;
+            await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+            return true;
+        };
+
+        Assert.Equal("Cancelled", (await _stages.RegisterAsync(Penguins, default)).Error!.Title);
+
+        Assert.Empty((await _world.Registry.ListVersionsAsync(Tenant, "penguins", 10, null, default)).Items);
+    }
+
+    [Fact]
     public async Task A_result_that_lists_no_model_makes_no_version()
     {
         await TrainedAsync();
@@ -458,7 +562,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
             runs.Store,
             _cluster.Object,
             runs.Runs,
-            new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, new TenantSalts(catalog), _cache, _options, runs.Time),
+            new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, runs.Housekeeping, new TenantSalts(catalog), _cache, _options, runs.Time),
             Jobs,
             Rounds(),
             _world.Registry,
