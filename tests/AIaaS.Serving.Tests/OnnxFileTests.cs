@@ -17,6 +17,26 @@ public class OnnxFileTests
         Assert.True(OnnxFile.Read(model).UsesExtensions);
     }
 
+    [Theory]
+    [InlineData("StringECMARegexReplace")]
+    [InlineData("AudioDecoder")]
+    [InlineData("BpeDecoder")]
+    [InlineData("RaggedTensorToSparse")]
+    [InlineData("SomethingOfALaterVersion")]
+    public void An_operator_of_the_extensions_that_a_request_could_end_the_server_by_is_refused(string type)
+    {
+        foreach (var domain in new[] { OnnxFile.ExtensionsDomain, OnnxFile.ContributedDomain })
+        {
+            var node = Node(type, domain);
+            var function = Parse(Model(Node("F", "mine")));
+            function.Functions.Add(Function("mine", "F", node));
+
+            Assert.Contains($"'{type}'", Refuse(Model(node)), StringComparison.Ordinal);
+            Assert.Contains($"'{type}'", Refuse(Model(Nested(node, depth: 2))), StringComparison.Ordinal);
+            Assert.Contains($"'{type}'", Refuse(function.ToByteArray()), StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Operators_of_an_unknown_domain_are_refused_by_its_name()
         => Assert.Contains("'my.company'", Refuse(Model(Node("Anything", "my.company"))), StringComparison.Ordinal);

@@ -25,6 +25,19 @@ internal sealed class OnnxFile
         "", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", ExtensionsDomain, ContributedDomain,
     };
 
+    /// <summary>
+    /// Those of the extensions' operators that no input is known to lead astray. Of the others some end the process on indices,
+    /// shapes or texts that a caller chooses, some never return, and <c>AudioDecoder</c> makes gigabytes of kilobytes.
+    /// </summary>
+    private static readonly HashSet<string> ServedExtensions = new(StringComparer.Ordinal)
+    {
+        DecodeImage, "EncodeImage",
+        "BertTokenizer", "BertTokenizerDecoder", "CLIPTokenizer", "GPT2Tokenizer", "HfBertTokenizer", "HfJsonTokenizer",
+        "RobertaTokenizer", "SentencepieceDecoder", "SentencepieceTokenizer", "SpmTokenizer",
+        "MaskedFill", "NegPos", "SegmentExtraction", "StringConcat", "StringLength", "StringLower", "StringMapping",
+        "StringRegexReplace", "StringSplit", "StringStrip", "StringUpper", "VectorToString",
+    };
+
     private readonly HashSet<string> _domains = new(StringComparer.Ordinal);
     private readonly HashSet<string> _decodedImages = new(StringComparer.Ordinal);
     private readonly HashSet<string> _inputs = new(StringComparer.Ordinal);
@@ -176,6 +189,9 @@ internal sealed class OnnxFile
         // Some builds of the extensions have this one, which opens any file by its path.
         if (type == "ImageReader")
             throw new InvalidDataException("its operator ImageReader reads files of the server, which is not allowed; decode images from bytes with DecodeImage.");
+        if (domain is ExtensionsDomain or ContributedDomain && !ServedExtensions.Contains(type))
+            throw new InvalidDataException(
+                $"its operator '{Excerpt(type)}' of ONNX Runtime Extensions is not safe on every input, so that one request could end the server; do without it, or compute it before and send its result. Of the extensions these are served: {string.Join(", ", ServedExtensions.Order(StringComparer.Ordinal))}.");
         _domains.Add(domain);
         if (type == DecodeImage && domain == ExtensionsDomain)
         {
