@@ -118,6 +118,57 @@ public sealed class ModelServerTests
     }
 
     [Fact]
+    public async Task Loads_at_the_same_time_stay_within_the_budget_together()
+    {
+        await using var server = Server(models: 2);
+        var references = Enumerable.Range(1, 6).Select(v => _source.Add(TestModels.Regression, version: v)).ToArray();
+        var gate = new TaskCompletionSource();
+        var (reading, most) = (0, 0);
+        using var two = new SemaphoreSlim(0);
+        _source.Reading = async _ =>
+        {
+            var now = Interlocked.Increment(ref reading);
+            Raise(ref most, now);
+            two.Release();
+            await gate.Task;
+            Interlocked.Decrement(ref reading);
+        };
+
+        var requests = references.Select(r => UseAsync(server, r)).ToArray();
+        await two.WaitAsync(Patience);
+        await two.WaitAsync(Patience);
+        var isThird = await two.WaitAsync(TimeSpan.FromMilliseconds(200));
+        gate.SetResult();
+        await Task.WhenAll(requests).WaitAsync(Patience);
+
+        Assert.False(isThird);
+        Assert.Equal(2, most);
+        Assert.Equal(6, server.GetStatistics().Loads);
+    }
+
+    [Fact]
+    public async Task A_load_that_is_given_up_makes_room_for_those_that_wait()
+    {
+        await using var server = new ModelServer(
+            _source, new() { MemoryBudgetBytes = (1 << 20) + 1000, LoadTimeout = TimeSpan.FromSeconds(1) }, TimeProvider.System);
+        var (hanging, waiting) = (_source.Add(TestModels.Regression), _source.Add(TestModels.Regression, version: 2));
+        var begun = new TaskCompletionSource();
+        _source.Reading = reference =>
+        {
+            begun.TrySetResult();
+            return reference == hanging ? Task.Delay(Timeout.InfiniteTimeSpan) : Task.CompletedTask;
+        };
+        var first = UseAsync(server, hanging);
+        await begun.Task.WaitAsync(Patience);
+        // The wait counts as part of a load; begun later, this one outlives the first.
+        await Task.Delay(500);
+        var second = UseAsync(server, waiting);
+
+        await Assert.ThrowsAsync<ModelLoadException>(() => first.WaitAsync(Patience));
+        await second.WaitAsync(Patience);
+    }
+
+    [Fact]
     public async Task A_file_with_another_hash_is_not_served()
     {
         await using var server = Server();
@@ -271,5 +322,11 @@ public sealed class ModelServerTests
     }
 
     /// <summary>A server with room for so many of the test models.</summary>
+    private static void Raise(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); value > seen;)
+            seen = Interlocked.CompareExchange(ref most, value, seen);
+    }
+
     private ModelServer Server(int models = 100) => new(_source, new() { MemoryBudgetBytes = models * ((1 << 20) + 1000) }, _time);
 }

@@ -159,14 +159,27 @@ internal sealed class FileModelSource : IModelSource
         return Find(model).Signature;
     }
 
-    public Task<Stream> OpenFileAsync(ModelReference model, CancellationToken cancellationToken)
+    /// <summary>What comes before a file's bytes.</summary>
+    public Func<ModelReference, Task> Reading { get; set; } = _ => Task.CompletedTask;
+
+    public Task<ModelFile> OpenFileAsync(ModelReference model, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _filesOpened);
-        return Task.FromResult<Stream>(new MemoryStream(Find(model).File));
+        var file = Find(model).File;
+        return Task.FromResult(new ModelFile(new HeldStream(file, () => Reading(model)), file.Length));
     }
 
     private (byte[] File, ModelSignature Signature) Find(ModelReference model) =>
         _models.TryGetValue(model, out var found) ? found : throw new FileNotFoundException("There is no such model.");
+}
+
+internal sealed class HeldStream(byte[] file, Func<Task> reading) : MemoryStream(file, writable: false)
+{
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        await reading().WaitAsync(cancellationToken);
+        return await base.ReadAsync(buffer, cancellationToken);
+    }
 }
 
 /// <summary>Time that passes only when a test says so.</summary>

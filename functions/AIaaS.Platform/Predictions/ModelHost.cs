@@ -103,10 +103,11 @@ internal sealed class RegistryModelSource(ModelRegistry registry) : IModelSource
         return await content.ReadJsonAsync<ModelSignature>(cancellationToken);
     }
 
-    public async Task<Stream> OpenFileAsync(ServedModel model, CancellationToken cancellationToken)
+    public async Task<ModelFile> OpenFileAsync(ServedModel model, CancellationToken cancellationToken)
     {
         var (tenant, name) = Split(model);
-        return (await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken)).Stream;
+        var content = await registry.OpenFileAsync(tenant, name, model.Version, ModelVersion.ContentFile, cancellationToken);
+        return new ModelFile(content.Stream, content.Properties.Length);
     }
 
     internal static (string Tenant, string Model) Split(ServedModel model)

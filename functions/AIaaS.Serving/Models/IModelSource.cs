@@ -10,5 +10,10 @@ public interface IModelSource
     Task<ModelSignature> ReadSignatureAsync(ModelReference model, CancellationToken cancellationToken);
 
     /// <summary>Opens a model's ONNX file, which the caller reads to its end and disposes.</summary>
-    Task<Stream> OpenFileAsync(ModelReference model, CancellationToken cancellationToken);
+    Task<ModelFile> OpenFileAsync(ModelReference model, CancellationToken cancellationToken);
 }
+
+/// <summary>A model's ONNX file, opened.</summary>
+/// <param name="Stream">Its content.</param>
+/// <param name="Length">How many bytes there are in it, which says what memory a load takes before anything is read.</param>
+public sealed record ModelFile(Stream Stream, long Length);

@@ -92,10 +92,22 @@ internal sealed class LoadedModel : IDisposable
     public bool IsReleased => Volatile.Read(ref _holders) == 0;
 
     /// <summary>Loads a model: from the optimized graph on disk, else from its file on disk, else from where models are stored.</summary>
+    /// <param name="source">Where it is stored.</param>
+    /// <param name="reference">The model.</param>
+    /// <param name="environment">What it shares with others.</param>
+    /// <param name="reserve">Waits until there is memory for so many bytes; called once, before any of them is taken.</param>
+    /// <param name="cancellationToken">Ends the load.</param>
     /// <exception cref="ModelLoadException">It cannot be served.</exception>
-    public static async Task<LoadedModel> LoadAsync(IModelSource source, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
+    public static async Task<LoadedModel> LoadAsync(
+        IModelSource source, ModelReference reference, ModelEnvironment environment, Func<long, CancellationToken, Task> reserve, CancellationToken cancellationToken)
     {
         var signature = await source.ReadSignatureAsync(reference, cancellationToken);
+        var length = environment.DiskCache?.FindLength(reference.Sha256);
+        var stored = length is null ? await source.OpenFileAsync(reference, cancellationToken) : null;
+        await using var stream = stored?.Stream;
+        length ??= stored!.Length;
+        ThrowIfTooLarge(reference, length.Value, environment.MemoryBudgetBytes);
+        await reserve(Cost(length.Value), cancellationToken);
         if (environment.DiskCache?.TryReadOptimized(reference.Sha256, SettingsKey) is { } optimized
             && Cost(optimized.Length) <= environment.MemoryBudgetBytes
             && TryReadOwn(optimized, reference, environment.DiskCache) is { } own)
@@ -111,7 +123,7 @@ internal sealed class LoadedModel : IDisposable
             }
         }
 
-        var (file, origin) = await ReadFileAsync(source, reference, environment, cancellationToken);
+        var (file, origin) = await ReadFileAsync(source, stored, reference, environment, cancellationToken);
         ThrowIfTooLarge(reference, file.Length, environment.MemoryBudgetBytes);
         return Create(reference, signature, file, ReadOnnx(reference, file), origin, source, environment, cancellationToken);
     }
@@ -125,14 +137,20 @@ internal sealed class LoadedModel : IDisposable
         return cache.TryReadModel(reference.Sha256) is { } file ? ReadOnnx(reference, file) : null;
     }
 
+    /// <param name="source">Where it is stored.</param>
+    /// <param name="stored">Its file there where that is open already; left to the caller.</param>
+    /// <param name="reference">The model.</param>
+    /// <param name="environment">What it shares with others.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     private static async Task<(byte[] File, ModelOrigin Origin)> ReadFileAsync(
-        IModelSource source, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
+        IModelSource source, ModelFile? stored, ModelReference reference, ModelEnvironment environment, CancellationToken cancellationToken)
     {
         if (environment.DiskCache?.TryReadModel(reference.Sha256) is { } cached)
             return (cached, ModelOrigin.Disk);
-        await using var stream = await source.OpenFileAsync(reference, cancellationToken);
+        var opened = stored is null ? await source.OpenFileAsync(reference, cancellationToken) : null;
+        await using var stream = opened?.Stream;
         // The session is made of the very bytes that were checked; a file could change between a check and its use.
-        var file = await ReadAsync(stream, reference, environment.MemoryBudgetBytes, cancellationToken);
+        var file = await ReadAsync(stored ?? opened!, reference, environment.MemoryBudgetBytes, cancellationToken);
         var hash = Convert.ToHexStringLower(SHA256.HashData(file));
         if (!hash.Equals(reference.Sha256, StringComparison.OrdinalIgnoreCase))
             throw new ModelLoadException(reference, $"its file has SHA-256 {hash}, not {reference.Sha256} as registered; it was damaged or replaced.");
@@ -301,7 +319,7 @@ internal sealed class LoadedModel : IDisposable
         TreeExplainer? found = null;
         try
         {
-            var (file, _) = await ReadFileAsync(_source, Reference, _environment, cancellationToken);
+            var (file, _) = await ReadFileAsync(_source, stored: null, Reference, _environment, cancellationToken);
             found = TreeExplainer.Create(file, plan, output, cancellationToken);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -400,21 +418,15 @@ internal sealed class LoadedModel : IDisposable
         return options;
     }
 
-    private static async Task<byte[]> ReadAsync(Stream stream, ModelReference reference, long budget, CancellationToken cancellationToken)
+    private static async Task<byte[]> ReadAsync(ModelFile stored, ModelReference reference, long budget, CancellationToken cancellationToken)
     {
-        var known = stream.CanSeek ? stream.Length - stream.Position : 0;
-        ThrowIfTooLarge(reference, known, budget);
-        using var buffer = new MemoryStream((int)known);
-        var chunk = new byte[1 << 16];
-        for (int read; (read = await stream.ReadAsync(chunk, cancellationToken)) > 0;)
-        {
-            ThrowIfTooLarge(reference, buffer.Length + read, budget);
-            buffer.Write(chunk, 0, read);
-        }
-
-        if (buffer.Length == 0)
+        ThrowIfTooLarge(reference, stored.Length, budget);
+        if (stored.Length == 0)
             throw new ModelLoadException(reference, "its file is empty.");
-        return buffer.Length == buffer.Capacity ? buffer.GetBuffer() : buffer.ToArray();
+        var file = GC.AllocateUninitializedArray<byte>((int)stored.Length);
+        if (await stored.Stream.ReadAtLeastAsync(file, file.Length, throwOnEndOfStream: false, cancellationToken) < file.Length)
+            throw new ModelLoadException(reference, "its file ends before its length; it was damaged or replaced.");
+        return file;
     }
 
     private static void ThrowIfTooLarge(ModelReference reference, long length, long budget)

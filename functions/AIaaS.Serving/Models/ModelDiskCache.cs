@@ -41,6 +41,22 @@ public sealed partial class ModelDiskCache(ModelDiskCacheOptions options, TimePr
 
     private readonly Lock _trimming = new();
 
+    /// <summary>The length of a model's file, without reading it; null where it is not here.</summary>
+    internal long? FindLength(string sha256)
+    {
+        long? length = null;
+        if (IsHash(sha256))
+        {
+            Try(() =>
+            {
+                var file = new FileInfo(PathOf(ModelName(sha256)));
+                length = file.Exists ? file.Length : null;
+            });
+        }
+
+        return length;
+    }
+
     /// <returns>Null where it is not here.</returns>
     internal byte[]? TryReadModel(string sha256) => IsHash(sha256) ? TryRead(PathOf(ModelName(sha256)), sha256) : null;
 

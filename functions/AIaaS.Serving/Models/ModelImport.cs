@@ -53,7 +53,8 @@ public static class ModelImport
 
         async Task TryAsync(ModelSignature signature)
         {
-            var model = await LoadedModel.LoadAsync(new MemorySource(signature, file), reference, environment, cancellationToken);
+            var model = await LoadedModel.LoadAsync(
+                new MemorySource(signature, file), reference, environment, reserve: static (_, _) => Task.CompletedTask, cancellationToken);
             try
             {
                 if (background is not null)
@@ -116,7 +117,7 @@ public static class ModelImport
     {
         public Task<ModelSignature> ReadSignatureAsync(ModelReference model, CancellationToken cancellationToken) => Task.FromResult(signature);
 
-        public Task<Stream> OpenFileAsync(ModelReference model, CancellationToken cancellationToken) =>
-            Task.FromResult<Stream>(new MemoryStream(file, writable: false));
+        public Task<ModelFile> OpenFileAsync(ModelReference model, CancellationToken cancellationToken) =>
+            Task.FromResult(new ModelFile(new MemoryStream(file, writable: false), file.Length));
     }
 }

@@ -4,7 +4,8 @@ namespace AIaaS.Serving.Models;
 
 /// <summary>
 /// Keeps models in memory: loads each once however many requests ask for it, checks its SHA-256, runs it once before it is
-/// used, and drops the least recently used ones to stay within a byte budget. Safe for concurrent use.
+/// used, and drops the least recently used ones to stay within a byte budget, in which loads count too: one that finds no room
+/// waits for those before it. Safe for concurrent use.
 /// </summary>
 /// <param name="source">Where models are stored.</param>
 /// <param name="options">Bounds.</param>
@@ -20,7 +21,10 @@ public sealed class ModelServer(
     private readonly LinkedList<Entry> _leastRecentFirst = [];
     private readonly Queue<Entry> _failures = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly LinkedList<Entry> _firstComeFirst = [];
+    private TaskCompletionSource _roomMade = NewSignal();
     private long _bytes;
+    private long _reserved;
     private long _loads;
     private long _loadFailures;
     private long _evictions;
@@ -159,7 +163,8 @@ public sealed class ModelServer(
             LoadedModel model;
             try
             {
-                model = await LoadedModel.LoadAsync(source, entry.Reference, _environment, either.Token);
+                model = await LoadedModel.LoadAsync(
+                    source, entry.Reference, _environment, (bytes, token) => ReserveAsync(entry, bytes, token), either.Token);
                 metrics?.AddLoad(model, timeProvider.GetElapsedTime(started));
             }
             catch (Exception e) when (timeout.IsCancellationRequested && e is not ModelLoadException)
@@ -187,7 +192,77 @@ public sealed class ModelServer(
 
             throw failure;
         }
+        finally
+        {
+            GiveBack(entry);
+        }
     }
+
+    /// <summary>Waits until a load's bytes fit beside the models in memory and the loads before it; idle models make room.</summary>
+    /// <remarks>A load that is alone goes on in any case, since models that are waited for are not dropped for it.</remarks>
+    private async Task ReserveAsync(Entry entry, long bytes, CancellationToken cancellationToken)
+    {
+        LinkedListNode<Entry> place;
+        lock (_lock)
+            place = _firstComeFirst.AddLast(entry);
+        try
+        {
+            while (true)
+            {
+                Task roomMade;
+                List<LoadedModel> evicted = [];
+                bool fits;
+                lock (_lock)
+                {
+                    roomMade = _roomMade.Task;
+                    fits = _firstComeFirst.First == place;
+                    if (fits)
+                    {
+                        EvictLocked(options.MemoryBudgetBytes - _reserved - bytes, entry, evicted);
+                        fits = _reserved == 0 || _bytes + _reserved + bytes <= options.MemoryBudgetBytes;
+                    }
+
+                    if (fits)
+                    {
+                        _reserved += bytes;
+                        entry.Reserved = bytes;
+                    }
+                }
+
+                evicted.ForEach(m => m.Release());
+                if (fits)
+                    return;
+                await roomMade.WaitAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            lock (_lock)
+                _firstComeFirst.Remove(place);
+            Signal();
+        }
+    }
+
+    private void GiveBack(Entry entry)
+    {
+        lock (_lock)
+        {
+            _reserved -= entry.Reserved;
+            entry.Reserved = 0;
+        }
+
+        Signal();
+    }
+
+    private void Signal()
+    {
+        TaskCompletionSource roomMade;
+        lock (_lock)
+            (roomMade, _roomMade) = (_roomMade, NewSignal());
+        roomMade.SetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void Keep(Entry entry, LoadedModel model)
     {
@@ -195,6 +270,9 @@ public sealed class ModelServer(
         {
             _loads++;
             entry.Model = model;
+            // What was reserved for it counts as the model from here.
+            _reserved -= entry.Reserved;
+            entry.Reserved = 0;
             _bytes += model.Bytes;
             _leastRecentFirst.AddLast(entry.Node);
         }
@@ -206,20 +284,22 @@ public sealed class ModelServer(
     {
         List<LoadedModel> evicted = [];
         lock (_lock)
-        {
-            for (var node = _leastRecentFirst.First; node is not null && _bytes > budget;)
-            {
-                var candidate = node.Value;
-                node = node.Next;
-                // Evicting what somebody waits for would make them load it again, possibly for ever.
-                if (candidate == keep || candidate.Waiters > 0)
-                    continue;
-                evicted.Add(Detach(candidate, evicted: true));
-                _evictions++;
-            }
-        }
-
+            EvictLocked(budget, keep, evicted);
         evicted.ForEach(m => m.Release());
+    }
+
+    private void EvictLocked(long budget, Entry? keep, List<LoadedModel> evicted)
+    {
+        for (var node = _leastRecentFirst.First; node is not null && _bytes > budget;)
+        {
+            var candidate = node.Value;
+            node = node.Next;
+            // Evicting what somebody waits for would make them load it again, possibly for ever.
+            if (candidate == keep || candidate.Waiters > 0)
+                continue;
+            evicted.Add(Detach(candidate, evicted: true));
+            _evictions++;
+        }
     }
 
     private LoadedModel Detach(Entry entry, bool evicted)
@@ -270,6 +350,9 @@ public sealed class ModelServer(
         public int Waiters { get; set; }
 
         public LoadedModel? Model { get; set; }
+
+        /// <summary>What its load counts until the model does.</summary>
+        public long Reserved { get; set; }
 
         public ModelLoadException? Failure { get; set; }
 

@@ -6,7 +6,7 @@ namespace AIaaS.Serving.Models;
 public sealed record ModelServerOptions
 {
     /// <summary>
-    /// Memory for loaded models, in bytes. A model counts as twice its file (weights, and the copies that ONNX Runtime
+    /// Memory for models that are loaded or being loaded, in bytes. A model counts as twice its file (weights, and the copies that ONNX Runtime
     /// packs for its kernels) plus 1 MiB. Models that requests still hold stay beyond it until they are released.
     /// </summary>
     public long MemoryBudgetBytes { get; init; } = 1L << 30;
