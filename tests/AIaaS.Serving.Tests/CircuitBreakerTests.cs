@@ -34,6 +34,40 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
+    public void Successes_before_the_first_failure_count()
+    {
+        for (var i = 0; i < 100; i++)
+            _breaker.Succeed();
+
+        Fail(20);
+
+        _breaker.ThrowIfOpen();
+    }
+
+    [Fact]
+    public void Successes_of_long_ago_do_not_count()
+    {
+        for (var i = 0; i < 100; i++)
+            _breaker.Succeed();
+        _time.Advance(CircuitBreaker.Window);
+
+        Fail(CircuitBreaker.Failures);
+
+        Assert.Throws<ModelBrokenException>(_breaker.ThrowIfOpen);
+    }
+
+    [Fact]
+    public void Failures_on_both_sides_of_a_second_count_together()
+    {
+        Fail(CircuitBreaker.Failures - 1);
+        _time.Advance(CircuitBreaker.Window - TimeSpan.FromSeconds(1));
+
+        Fail(1);
+
+        Assert.Throws<ModelBrokenException>(_breaker.ThrowIfOpen);
+    }
+
+    [Fact]
     public void Failures_of_long_ago_do_not_count()
     {
         Fail(CircuitBreaker.Failures - 1);

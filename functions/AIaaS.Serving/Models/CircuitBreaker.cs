@@ -1,8 +1,8 @@
 namespace AIaaS.Serving.Models;
 
 /// <summary>
-/// Keeps requests from a model whose runs keep failing: after <see cref="Failures"/> failures that are at least half of the
-/// runs within <see cref="Window"/> it refuses all, then lets one through to see; that one's outcome closes or opens it again.
+/// Keeps requests from a model that keeps failing: after <see cref="Failures"/> failures that are at least half of the requests
+/// of the last <see cref="Window"/> it refuses all, then lets one through to see; that one's outcome closes or opens it again.
 /// </summary>
 internal sealed class CircuitBreaker(TimeProvider timeProvider)
 {
@@ -14,21 +14,16 @@ internal sealed class CircuitBreaker(TimeProvider timeProvider)
     private static readonly TimeSpan LongestBreak = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
-    private DateTimeOffset _windowEnd;
+    private readonly Slot[] _slots = new Slot[(int)Window.TotalSeconds];
     private DateTimeOffset _openUntil;
     private TimeSpan _break = FirstBreak;
-    private int _failed;
-    private int _succeeded;
     private bool _open;
     private bool _probing;
-
-    /// <summary>Whether all is well, so that nothing has to be counted.</summary>
-    private bool IsQuiet => Volatile.Read(ref _failed) == 0;
 
     /// <exception cref="ModelBrokenException">The model rests.</exception>
     public void ThrowIfOpen()
     {
-        if (IsQuiet)
+        if (!Volatile.Read(ref _open))
             return;
         lock (_lock)
         {
@@ -41,25 +36,21 @@ internal sealed class CircuitBreaker(TimeProvider timeProvider)
         }
     }
 
+    /// <summary>Notes a request that went well, in however many runs.</summary>
     public void Succeed()
     {
-        if (IsQuiet)
-            return;
         lock (_lock)
         {
             if (_open)
                 Close();
-            else if (timeProvider.GetUtcNow() >= _windowEnd)
-                Reset();
-            else
-                _succeeded++;
+            SlotOf(timeProvider.GetUtcNow()).Succeeded++;
         }
     }
 
     /// <summary>Notes that a request that was let through never ran, so that another may try.</summary>
     public void Abandon()
     {
-        if (IsQuiet)
+        if (!Volatile.Read(ref _open))
             return;
         lock (_lock)
             _probing = false;
@@ -79,36 +70,56 @@ internal sealed class CircuitBreaker(TimeProvider timeProvider)
                 return;
             }
 
-            if (_failed == 0 || now >= _windowEnd)
-            {
-                Reset();
-                _windowEnd = now + Window;
-            }
-
-            Volatile.Write(ref _failed, _failed + 1);
-            if (_failed >= Failures && _failed >= _succeeded)
+            SlotOf(now).Failed++;
+            var (failed, succeeded) = Count(now);
+            if (failed >= Failures && failed >= succeeded)
                 Open(now);
         }
     }
 
     private void Open(DateTimeOffset now)
     {
-        _open = true;
+        Volatile.Write(ref _open, true);
         _probing = false;
         _openUntil = now + _break;
     }
 
     private void Close()
     {
-        _open = _probing = false;
+        _probing = false;
+        Volatile.Write(ref _open, false);
         _break = FirstBreak;
-        Reset();
+        Array.Clear(_slots);
     }
 
-    private void Reset()
+    private ref Slot SlotOf(DateTimeOffset now)
     {
-        _succeeded = 0;
-        Volatile.Write(ref _failed, 0);
+        var second = now.ToUnixTimeSeconds();
+        ref var slot = ref _slots[second % _slots.Length];
+        if (slot.Second != second)
+            slot = new() { Second = second };
+        return ref slot;
+    }
+
+    private (int Failed, int Succeeded) Count(DateTimeOffset now)
+    {
+        var oldest = now.ToUnixTimeSeconds() - _slots.Length + 1;
+        var (failed, succeeded) = (0, 0);
+        foreach (var slot in _slots)
+        {
+            if (slot.Second >= oldest)
+                (failed, succeeded) = (failed + slot.Failed, succeeded + slot.Succeeded);
+        }
+
+        return (failed, succeeded);
+    }
+
+    /// <summary>The requests of one second.</summary>
+    private struct Slot
+    {
+        public long Second;
+        public int Failed;
+        public int Succeeded;
     }
 }
 

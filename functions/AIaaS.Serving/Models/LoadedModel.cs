@@ -257,6 +257,7 @@ internal sealed class LoadedModel : IDisposable
                 var started = _environment.TimeProvider.GetTimestamp();
                 var outputs = Run(cancellationToken);
                 NoteRun(1, rows, _environment.TimeProvider.GetTimestamp() - started);
+                Breaker.Succeed();
                 return new(outputs);
             }
             catch (Exception e)
@@ -280,6 +281,7 @@ internal sealed class LoadedModel : IDisposable
             try
             {
                 await Queue.RunAsync(run, this, timeout: null);
+                Breaker.Succeed();
                 return outputs!;
             }
             catch (Exception e)
@@ -343,7 +345,6 @@ internal sealed class LoadedModel : IDisposable
     public void NoteRun(int requests, int rows, long ticks)
     {
         Queue.Record(requests, rows, ticks);
-        Breaker.Succeed();
         _environment.Metrics?.AddRun(this, requests, rows);
     }
 

@@ -45,6 +45,7 @@ public enum RowFormat
 /// <param name="Timeout">What the request has left until its deadline, which its cancellation token ends; null for none.</param>
 /// <param name="NonFinite">The endpoint's setting.</param>
 /// <param name="Format">How the body is written.</param>
+/// <param name="BypassCircuit">Whether it runs though the model rests, and how it ends is not held against the model: for callers who look for rows at fault.</param>
 public readonly record struct PredictionContext(
     string RequestId,
     string ModelName,
@@ -53,7 +54,8 @@ public readonly record struct PredictionContext(
     int MaxRows = 10_000,
     TimeSpan? Timeout = null,
     NonFinitePolicy NonFinite = NonFinitePolicy.Refuse,
-    RowFormat Format = RowFormat.Json);
+    RowFormat Format = RowFormat.Json,
+    bool BypassCircuit = false);
 
 /// <summary>What one prediction took.</summary>
 /// <param name="Rows">Rows predicted.</param>

@@ -56,7 +56,7 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
             var started = timeProvider.GetTimestamp();
             workspace.Parse(body, context);
             var parsed = timeProvider.GetTimestamp();
-            if (!TryRunNow(model, workspace, cancellationToken))
+            if (!TryRunNow(model, workspace, context.BypassCircuit, cancellationToken))
             {
                 // From here on the workspace is that method's.
                 var queued = workspace;
@@ -86,12 +86,13 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
     }
 
     /// <returns>False where the request has to wait its turn.</returns>
-    private bool TryRunNow(LoadedModel model, PredictionWorkspace workspace, CancellationToken cancellationToken)
+    private bool TryRunNow(LoadedModel model, PredictionWorkspace workspace, bool bypassCircuit, CancellationToken cancellationToken)
     {
         var rows = workspace.Rows.Rows;
         if (rows == 0)
             return true;
-        model.Breaker.ThrowIfOpen();
+        if (!bypassCircuit)
+            model.Breaker.ThrowIfOpen();
         if (!model.Queue.TryEnter(rows, out var lane))
             return false;
         try
@@ -99,9 +100,11 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
             var started = timeProvider.GetTimestamp();
             workspace.Run(0, rows, cancellationToken);
             model.NoteRun(1, rows, timeProvider.GetTimestamp() - started);
+            if (!bypassCircuit)
+                model.Breaker.Succeed();
             return true;
         }
-        catch (Exception e)
+        catch (Exception e) when (!bypassCircuit)
         {
             model.NoteFailure(e);
             throw;
@@ -130,8 +133,10 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
             {
                 outcome = await model.Queue.RunAsync(
                     new RowsRun(workspace, cancellationToken) { Enqueued = timeProvider.GetTimestamp() }, model, context.Timeout);
+                if (!context.BypassCircuit)
+                    model.Breaker.Succeed();
             }
-            catch (Exception e)
+            catch (Exception e) when (!context.BypassCircuit)
             {
                 model.NoteFailure(e);
                 throw;

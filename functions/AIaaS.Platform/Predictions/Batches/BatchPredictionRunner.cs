@@ -30,8 +30,11 @@ public sealed record BatchOptions
     /// <summary>How often work is begun that finishes no chunk before what it stumbles on is passed over.</summary>
     public int MaximumAttempts { get; init; } = 4;
 
-    /// <summary>How often a chunk waits for a model that is busy, or rests after failures.</summary>
+    /// <summary>How often a chunk waits for a model that is busy.</summary>
     public int MaximumPauses { get; init; } = 6;
+
+    /// <summary>On how many rows of a chunk the model may fail before it has predicted one of them, until the batch is given up.</summary>
+    public int HopelessRows { get; init; } = 100;
 
     /// <summary>How often it may fail by something else than its rows, a store that is away for instance, before it is given up; fewer than a message is delivered.</summary>
     public int MaximumFailures { get; init; } = 8;
@@ -231,13 +234,13 @@ public sealed partial class BatchPredictionRunner(
             }
         }
 
-        await PredictAsync(lease, batch, lines, sound, outcomes, new Patience(options.MaximumPauses), cancellationToken);
+        await PredictAsync(lease, batch, lines, sound, outcomes, new ChunkState(options.MaximumPauses), cancellationToken);
         return [.. outcomes];
     }
 
     /// <summary>Predicts rows together; where that fails, each half by itself, down to the rows at fault.</summary>
     private async Task PredictAsync(
-        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, Patience patience, CancellationToken cancellationToken)
+        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, ChunkState state, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
         {
@@ -247,7 +250,8 @@ public sealed partial class BatchPredictionRunner(
         string failure;
         try
         {
-            await AnswerAsync(lease, batch, lines, rows, outcomes, patience, cancellationToken);
+            await AnswerAsync(lease, batch, lines, rows, outcomes, state, cancellationToken);
+            state.Predicted = true;
             return;
         }
         catch (PredictionRequestException refusal)
@@ -257,15 +261,12 @@ public sealed partial class BatchPredictionRunner(
         catch (PredictionFailedException)
         {
             failure = "The model failed on this row.";
-        }
-        catch (ModelBrokenException)
-        {
-            foreach (var row in rows)
+            state.Failed += rows.Count == 1 ? 1 : 0;
+            if (!state.Predicted && state.Failed >= options.HopelessRows)
             {
-                outcomes[row] = new RowOutcome(null, "The model failed on so many rows beside this one that it was passed over.");
+                throw new ProblemException(
+                    Problem.UnusableData, $"The model failed on each of {options.HopelessRows} rows in turn, so that it was not tried on more. Try one of them as a prediction, and check that they are what the model was made for.");
             }
-
-            return;
         }
 
         if (rows.Count == 1)
@@ -275,13 +276,13 @@ public sealed partial class BatchPredictionRunner(
         }
 
         var half = rows.Count / 2;
-        await PredictAsync(lease, batch, lines, rows[..half], outcomes, patience, cancellationToken);
-        await PredictAsync(lease, batch, lines, rows[half..], outcomes, patience, cancellationToken);
+        await PredictAsync(lease, batch, lines, rows[..half], outcomes, state, cancellationToken);
+        await PredictAsync(lease, batch, lines, rows[half..], outcomes, state, cancellationToken);
     }
 
     /// <summary>Predicts rows together, once others leave it room: requests come before batches.</summary>
     private async Task AnswerAsync(
-        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, Patience patience, CancellationToken cancellationToken)
+        ModelLease lease, BatchPrediction batch, List<string> lines, List<int> rows, RowOutcome[] outcomes, ChunkState state, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -292,18 +293,14 @@ public sealed partial class BatchPredictionRunner(
                 var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
                     ? UnknownFeaturePolicy.Ignore
                     : UnknownFeaturePolicy.Refuse;
-                var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy);
+                var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy, BypassCircuit: true);
                 await predictor.PredictAsync(lease, BodyOf(lines, rows), answer, context, cancellationToken);
                 ReadPredictions(answer.WrittenSpan, rows, outcomes);
                 return;
             }
-            catch (PredictionOverloadException overload) when (patience.TryWait())
+            catch (PredictionOverloadException overload) when (state.TryWait())
             {
                 pause = overload.RetryAfter;
-            }
-            catch (ModelBrokenException broken) when (patience.TryWait())
-            {
-                pause = broken.RetryAfter;
             }
 
             await Task.Delay(pause, time, cancellationToken);
@@ -573,10 +570,16 @@ public sealed partial class BatchPredictionRunner(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The batch prediction {Tenant}/{Batch} could not be made.")]
     private partial void LogFailed(Exception failure, string tenant, string batch);
 
-    /// <summary>How often one chunk still waits for a model that is busy or rests.</summary>
-    private sealed class Patience(int pauses)
+    /// <summary>How the model does on one chunk, and how often that still waits for it.</summary>
+    private sealed class ChunkState(int pauses)
     {
         private int _left = pauses;
+
+        /// <summary>Whether it has predicted a row.</summary>
+        public bool Predicted { get; set; }
+
+        /// <summary>Rows that it failed on by themselves.</summary>
+        public int Failed { get; set; }
 
         public bool TryWait() => _left-- > 0;
     }

@@ -57,6 +57,32 @@ public sealed class BatchPredictionTests
         Assert.Equal("The model failed on this row.", (await world.ErrorsAsync())[0].GetProperty("reason").GetString());
     }
 
+    [Fact]
+    public async Task Many_rows_that_the_model_fails_on_neither_lose_the_others_nor_make_it_rest()
+    {
+        await using var world = await new BatchWorld(chunkRows: 100).WithAsync("m", TestModels.Failing);
+        await world.CreateAsync(Rows(100, row => row % 10 == 3));
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Succeeded, 100L, 10L), (batch.Status, batch.RowsDone, batch.RowsFailed));
+        Assert.Equal(90, (await world.ResultsAsync()).Length);
+        Assert.All(await world.ErrorsAsync(), error => Assert.Equal("The model failed on this row.", error.GetProperty("reason").GetString()));
+        Assert.Equal(1, (await world.PredictAsync("m", """{"rows":[{"index":0}]}""")).Rows);
+    }
+
+    [Fact]
+    public async Task A_model_that_fails_on_every_row_fails_the_batch()
+    {
+        await using var world = await new BatchWorld(chunkRows: 1000).WithAsync("m", TestModels.Failing);
+        await world.CreateAsync(Rows(1000, _ => true));
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal((BatchStatus.Failed, 0L), (batch.Status, batch.RowsDone));
+        Assert.Contains("failed on each of 100 rows", batch.Error!.Detail, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -344,4 +370,7 @@ public sealed class BatchPredictionTests
 
     private static ObjectPath Chunk(int number)
         => BatchPrediction.FileOf(Tenant, "b", string.Create(CultureInfo.InvariantCulture, $"chunks/{number:D8}.results.jsonl"));
+
+    private static string Rows(int count, Func<int, bool> isBad)
+        => $"[{string.Join(',', Enumerable.Range(0, count).Select(row => isBad(row) ? """{"index":1000000}""" : """{"index":0}"""))}]";
 }

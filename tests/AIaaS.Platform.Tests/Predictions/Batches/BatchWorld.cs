@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Data.Exchange;
@@ -20,6 +21,8 @@ internal sealed class BatchWorld : IAsyncDisposable
 {
     private readonly TemporaryFolder _home = new();
     private readonly ModelServer _server;
+    private readonly ModelHost _models;
+    private readonly Predictor _predictor = new(TimeProvider.System);
     private readonly EndpointDirectory _directory;
 
     public BatchWorld(int chunkRows = 3, TimeSpan? timePerMessage = null)
@@ -27,6 +30,7 @@ internal sealed class BatchWorld : IAsyncDisposable
         _directory = new EndpointDirectory(World.Runs.Catalog, World.Runs.Time, NullLogger<EndpointDirectory>.Instance);
         Endpoints = new EndpointService(World.Runs.Catalog, World.Registry, _directory, World.Runs.Time);
         _server = new ModelServer(new RegistryModelSource(World.Registry), new ModelServerOptions(), TimeProvider.System);
+        _models = new ModelHost(World.Registry, _server);
         Service = new BatchPredictionService(
             World.Runs.Catalog, World.Runs.Store, World.Runs.Queue, _directory, World.Registry, World.Runs.Datasets, new WebhookGuard(new WebhookOptions()), World.Runs.Time);
         Runner = new BatchPredictionRunner(
@@ -34,8 +38,8 @@ internal sealed class BatchWorld : IAsyncDisposable
             World.Runs.Store,
             World.Runs.Queue,
             World.Runs.Datasets,
-            new ModelHost(World.Registry, _server),
-            new Predictor(TimeProvider.System),
+            _models,
+            _predictor,
             new PlatformOptions { Home = _home.Path },
             new BatchOptions { ChunkRows = chunkRows, TimePerMessage = timePerMessage ?? TimeSpan.FromHours(1) },
             World.Runs.Time,
@@ -82,6 +86,14 @@ internal sealed class BatchWorld : IAsyncDisposable
     {
         await Runner.RunAsync(new BatchReference(Tenant, id), default);
         return await GetAsync(id);
+    }
+
+    /// <summary>Predicts as requests do, by the same server and its model in memory.</summary>
+    public async Task<PredictionSummary> PredictAsync(string model, string body)
+    {
+        using var lease = await _models.AcquireAsync(Tenant, model, 1, default);
+        return await _predictor.PredictAsync(
+            lease, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), new ArrayBufferWriter<byte>(), new PredictionContext("r", model, 1), default);
     }
 
     public async Task<BatchPrediction> GetAsync(string id = "b") => (await Service.GetAsync(Tenant, id, default)).Value;
