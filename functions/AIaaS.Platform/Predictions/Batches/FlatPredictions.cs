@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AIaaS.Data.Exchange;
 using AIaaS.Formats;
@@ -16,6 +17,9 @@ internal static class FlatPredictions
         // There also where no row has a prediction.
         var types = new Dictionary<string, string>(StringComparer.Ordinal) { ["row"] = "BIGINT" };
         var order = new List<string> { "row" };
+        var columns = new Dictionary<string, string>(StringComparer.Ordinal) { ["row"] = "row" };
+        // A table's readers, our own among them, take names that differ in case alone for one.
+        var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "row" };
         await using var output = File.Create(to);
         await foreach (var line in File.ReadLinesAsync(from, cancellationToken))
         {
@@ -48,23 +52,38 @@ internal static class FlatPredictions
                 return;
             }
 
+            var column = ColumnOf(name);
             if (TypeOf(value) is { } type)
             {
-                if (types.TryAdd(name, type))
+                if (types.TryAdd(column, type))
                 {
-                    if (name != "row")
-                    {
-                        order.Add(name);
-                    }
+                    order.Add(column);
                 }
                 else
                 {
-                    types[name] = Wider(types[name], type);
+                    types[column] = Wider(types[column], type);
                 }
             }
 
-            writer.WritePropertyName(name);
+            writer.WritePropertyName(column);
             value.WriteTo(writer);
+        }
+
+        string ColumnOf(string name)
+        {
+            if (columns.TryGetValue(name, out var known))
+            {
+                return known;
+            }
+
+            var column = name;
+            for (var suffix = 2; !taken.Add(column); suffix++)
+            {
+                column = string.Create(CultureInfo.InvariantCulture, $"{name}_{suffix}");
+            }
+
+            columns.Add(name, column);
+            return column;
         }
     }
 
