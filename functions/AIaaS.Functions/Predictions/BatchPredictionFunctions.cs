@@ -145,8 +145,8 @@ public sealed class BatchPredictionFunctions(BatchPredictionService batches, Ide
         var file = UploadedFile.NameOf(request);
         var batch = new NewBatch
         {
-            // The file itself is too large to be compared with an earlier one; its name and what is asked of it are.
-            Id = await IdOfAsync(request, key, $"{request.QueryString} {request.ContentLength?.ToString(CultureInfo.InvariantCulture)}"),
+            // The file itself is compared with an earlier one as it is written; its name and what is asked of it are here.
+            Id = await IdOfAsync(request, key, $"{request.QueryString} {file} {request.ContentLength?.ToString(CultureInfo.InvariantCulture)}"),
             Endpoint = endpoint is null ? null : Names.Require(endpoint, "endpoint"),
             Model = model is null ? null : Names.Require(model, "model"),
             ModelVersion = ReadVersion(request),

@@ -6,6 +6,7 @@ using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Documents;
 using AIaaS.Platform.Endpoints;
+using AIaaS.Platform.Http;
 using AIaaS.Platform.Messaging;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Problems;
@@ -91,7 +92,7 @@ public sealed class BatchPredictionService(
         }
 
         content.Position = 0;
-        await store.WriteAsync(InputOf(tenant, settled), content, options: null, cancellationToken);
+        await WriteInputAsync(InputOf(tenant, settled), content, cancellationToken);
         return await EnqueueAsync(tenant, settled, cancellationToken);
     }
 
@@ -100,10 +101,10 @@ public sealed class BatchPredictionService(
     public async Task<BatchPrediction> CreateAsync(string tenant, NewBatch batch, Stream file, CancellationToken cancellationToken)
     {
         var settled = await SettleAsync(tenant, batch, cancellationToken);
-        var written = await store.WriteAsync(InputOf(tenant, settled), file, options: null, cancellationToken);
-        if (written.Length == 0)
+        var path = InputOf(tenant, settled);
+        if (await WriteInputAsync(path, file, cancellationToken) == 0)
         {
-            await store.DeleteAsync(written.Path, ifMatch: null, cancellationToken);
+            await store.DeleteAsync(path, ifMatch: null, cancellationToken);
             throw new ProblemException(Problem.UnusableData, "The body is empty; send the file's bytes as the body, for instance with 'curl --data-binary @file.csv'.");
         }
 
@@ -194,6 +195,33 @@ public sealed class BatchPredictionService(
 
     internal static ObjectPath InputOf(string tenant, BatchPrediction batch)
         => BatchPrediction.FileOf(tenant, batch.Id, $"{InputFolder}/{batch.Input.File ?? RowsFile}");
+
+    /// <summary>Writes a batch's input once; a repetition finds what it has written.</summary>
+    /// <returns>Its length.</returns>
+    /// <exception cref="ProblemException">There is another under the batch's id.</exception>
+    private async Task<long> WriteInputAsync(ObjectPath path, Stream input, CancellationToken cancellationToken)
+    {
+        using var hash = SHA256.Create();
+        await using var hashed = new CryptoStream(input, hash, CryptoStreamMode.Read, leaveOpen: true);
+        try
+        {
+            return (await store.WriteAsync(path, hashed, new WriteOptions { IfAbsent = true }, cancellationToken)).Length;
+        }
+        catch (PreconditionFailedException)
+        {
+            // How much of it the store has read by now is its own affair.
+            await hashed.CopyToAsync(Stream.Null, cancellationToken);
+        }
+
+        var written = await store.OpenReadAsync(path, range: null, cancellationToken)
+            ?? throw new ProblemException(Problem.Conflict, "The batch prediction's input was removed meanwhile. Send it again.");
+        await using (written)
+        {
+            return (await SHA256.HashDataAsync(written.Stream, cancellationToken)).AsSpan().SequenceEqual(hash.Hash)
+                ? written.Properties.Length
+                : throw new ProblemException(Problem.IdempotencyKeyReused, "This key came with another body before. Send a new key with a new request.") { Field = IdempotencyKeys.Header };
+        }
+    }
 
     private async Task<ObjectContent> OpenAsync(string tenant, BatchPrediction batch, string file, CancellationToken cancellationToken)
         => batch.Status is not BatchStatus.Succeeded

@@ -321,6 +321,20 @@ public sealed class BatchPredictionTests
     }
 
     [Fact]
+    public async Task The_same_id_with_another_file_is_refused_and_the_input_stays()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("rows.csv", "length,mass\n1,1\n");
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => world.CreateOfFileAsync("rows.csv", "length,mass\n2,2\n3,3\n"));
+        var empty = await Assert.ThrowsAsync<ProblemException>(() => world.CreateOfFileAsync("rows.csv", ""));
+        await world.CreateOfFileAsync("rows.csv", "length,mass\n1,1\n");
+
+        Assert.Equal((Problem.IdempotencyKeyReused, Problem.IdempotencyKeyReused), (refusal.Problem, empty.Problem));
+        Assert.Equal((BatchStatus.Succeeded, 1L), ((await world.RunAsync()).Status, (await world.GetAsync()).Rows));
+    }
+
+    [Fact]
     public async Task One_version_of_a_dropped_file_is_one_batch()
     {
         await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
