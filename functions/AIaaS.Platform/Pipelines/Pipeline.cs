@@ -24,14 +24,19 @@ public sealed record Pipeline
     });
 }
 
-/// <summary>Which runs a pipeline has in flight: one active, and one queued into which newer drops coalesce.</summary>
+/// <summary>Which runs a pipeline has in flight: one active, and for each data set at most one queued, into which newer requests coalesce.</summary>
 public sealed record PipelineQueue
 {
     public int SchemaVersion { get; init; } = 1;
 
     public string? ActiveRun { get; init; }
 
-    public string? QueuedRun { get; init; }
+    /// <summary>Those whose turn is still to come, in its order.</summary>
+    public IReadOnlyList<QueuedRun> Queued { get; init; } = [];
 
     internal static DocumentKind<PipelineQueue> Kind { get; } = new("pipeline-queues", "queue of the pipeline", _ => new Dictionary<string, string>());
 }
+
+/// <param name="Run">A run that waits for its turn.</param>
+/// <param name="Dataset">What it is over.</param>
+public sealed record QueuedRun(string Run, string Dataset);

@@ -59,9 +59,9 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
         }
 
         if (pipeline is not null
-            && await catalog.FindAsync(PipelineQueue.Kind, tenant, pipeline, cancellationToken) is { Value.QueuedRun: { } queued }
-            && await catalog.FindAsync(Run.Kind, tenant, queued, cancellationToken) is { Value: { Status: RunStatus.Queued } waiting }
-            && waiting.Dataset == dataset)
+            && await catalog.FindAsync(PipelineQueue.Kind, tenant, pipeline, cancellationToken) is { } queue
+            && queue.Value.Queued.FirstOrDefault(other => other.Dataset == dataset) is { } place
+            && await catalog.FindAsync(Run.Kind, tenant, place.Run, cancellationToken) is { Value: { Status: RunStatus.Queued } waiting })
         {
             return new RunTicket(waiting, StartNow: false);
         }
@@ -209,10 +209,9 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, run.Pipeline, current => current switch
             {
                 null => new PipelineQueue { ActiveRun = run.Id },
-                _ when current.ActiveRun == run.Id || current.QueuedRun == run.Id => current,
+                _ when current.ActiveRun == run.Id || current.Queued.Any(other => other.Dataset == run.Dataset) => current,
                 { ActiveRun: null } => current with { ActiveRun = run.Id },
-                { QueuedRun: null } => current with { QueuedRun = run.Id },
-                _ => current,
+                _ => current with { Queued = [.. current.Queued, new QueuedRun(run.Id, run.Dataset)] },
             }, cancellationToken)).Value;
             if (queue.ActiveRun == run.Id)
             {
@@ -223,23 +222,25 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             if (await FindUnendedAsync(tenant, queue.ActiveRun!, cancellationToken) is null)
             {
                 await ReleaseAsync(tenant, run.Pipeline, queue.ActiveRun!, cancellationToken);
+                continue;
             }
-            else if (queue.QueuedRun == run.Id)
+
+            var place = queue.Queued.First(other => other.Dataset == run.Dataset).Run;
+            if (place == run.Id)
             {
                 return new RunTicket(run, StartNow: false);
             }
-            else if (await FindUnendedAsync(tenant, queue.QueuedRun!, cancellationToken) is not { } winner)
+
+            if (await FindUnendedAsync(tenant, place, cancellationToken) is not { } winner)
             {
-                await ReleaseAsync(tenant, run.Pipeline, queue.QueuedRun!, cancellationToken);
+                await ReleaseAsync(tenant, run.Pipeline, place, cancellationToken);
             }
             else
             {
                 // Another request was queued first, and it will read the same sources.
                 await catalog.DeleteAsync(Run.Kind, tenant, run.Id, ifMatch: null, cancellationToken);
                 await ReleaseAsync(tenant, run.Pipeline, run.Id, cancellationToken);
-                return winner.Dataset == run.Dataset
-                    ? new RunTicket(winner, StartNow: false)
-                    : throw new ProblemException(Problem.Conflict, $"The pipeline '{run.Pipeline}' has a run over the data set '{winner.Dataset}' queued. Ask again once that has begun; what was uploaded is kept.");
+                return new RunTicket(winner, StartNow: false);
             }
         }
     }
@@ -255,8 +256,8 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
             var queue = (await catalog.UpsertAsync(PipelineQueue.Kind, tenant, pipeline, current => current switch
             {
                 null => new PipelineQueue(),
-                _ when current.ActiveRun == run => new PipelineQueue { ActiveRun = current.QueuedRun },
-                _ when current.QueuedRun == run => current with { QueuedRun = null },
+                _ when current.ActiveRun == run => current with { ActiveRun = current.Queued is [var first, ..] ? first.Run : null, Queued = [.. current.Queued.Skip(1)] },
+                _ when current.Queued.Any(other => other.Run == run) => current with { Queued = [.. current.Queued.Where(other => other.Run != run)] },
                 _ => current,
             }, cancellationToken)).Value;
 

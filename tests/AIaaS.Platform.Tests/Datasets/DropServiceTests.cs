@@ -75,6 +75,22 @@ public sealed class DropServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_drop_waits_its_turn_behind_runs_over_other_data_sets()
+    {
+        await _world.AddDatasetAsync("others");
+        await _world.AddDatasetAsync("more");
+        await _world.StartAsync("a", dataset: "others");
+        await _world.StartAsync("b", dataset: "more");
+        await DropAsync(Path, "x,y\n");
+
+        var accepted = await _drops.AcceptAsync(Path, default);
+        await _world.DrainAsync();
+
+        Assert.False(accepted!.Value.Ticket.StartNow);
+        Assert.Equal(["a", "b", accepted.Value.Reference.Run], _world.Begun);
+    }
+
+    [Fact]
     public async Task Another_name_adds_a_source()
     {
         await DropAsync(Path, "a");

@@ -75,7 +75,7 @@ public sealed class RunServiceTests : IDisposable
         var ticket = await _world.RequestAsync("b");
 
         Assert.Equal(("b", false), (ticket.Run.Id, ticket.StartNow));
-        Assert.Equal(new PipelineQueue { ActiveRun = "a", QueuedRun = "b" }, await _world.QueueOfAsync());
+        await _world.AssertQueueAsync("a", "b");
     }
 
     [Fact]
@@ -110,35 +110,35 @@ public sealed class RunServiceTests : IDisposable
     }
 
     [Fact]
-    public async Task Another_data_set_does_not_coalesce_and_is_refused_without_a_trace()
+    public async Task Each_data_set_has_one_waiting_run_of_its_own_in_the_order_of_the_requests()
     {
         await _world.AddDatasetAsync();
         await _world.AddDatasetAsync("others");
         await _world.StartAsync("a");
         await _world.StartAsync("b");
 
-        var refusal = await Assert.ThrowsAsync<ProblemException>(() => _world.RequestAsync("c", dataset: "others"));
+        var other = await _world.StartAsync("c", dataset: "others");
+        var again = await _world.StartAsync("d", dataset: "others");
+        var first = await _world.StartAsync("e");
 
-        Assert.Equal(Problem.Conflict, refusal.Problem);
-        Assert.Contains("'penguins'", refusal.Message, StringComparison.Ordinal);
-        Assert.Null(await _world.FindAsync("c"));
-        Assert.Equal(new PipelineQueue { ActiveRun = "a", QueuedRun = "b" }, await _world.QueueOfAsync());
+        Assert.Equal(("c", false, "c", "b"), (other.Run.Id, other.StartNow, again.Run.Id, first.Run.Id));
+        await _world.AssertQueueAsync("a", "b", "c");
+        await _world.DrainAsync();
+        Assert.Equal(["a", "b", "c"], _world.Begun);
     }
 
     [Fact]
-    public async Task What_was_refused_over_another_data_set_succeeds_once_the_waiting_run_has_begun()
+    public async Task A_waiting_run_that_is_cancelled_leaves_the_others_their_places()
     {
         await _world.AddDatasetAsync();
         await _world.AddDatasetAsync("others");
         await _world.StartAsync("a");
         await _world.StartAsync("b");
-        await Assert.ThrowsAsync<ProblemException>(() => _world.RequestAsync("c", dataset: "others"));
-        await _world.EndAsync("a");
-
         await _world.StartAsync("c", dataset: "others");
-        await _world.DrainAsync();
 
-        Assert.Equal(["b", "c"], _world.Begun);
+        await _world.Runs.CancelAsync(Tenant, "b", default);
+
+        await _world.AssertQueueAsync("a", "c");
     }
 
     [Fact]
@@ -183,7 +183,7 @@ public sealed class RunServiceTests : IDisposable
 
         var started = Assert.Single(tickets, ticket => ticket.StartNow);
         var waiting = Assert.Single(tickets.Where(ticket => !ticket.StartNow).Select(ticket => ticket.Run.Id).Distinct());
-        Assert.Equal(new PipelineQueue { ActiveRun = started.Run.Id, QueuedRun = waiting }, await _world.QueueOfAsync());
+        await _world.AssertQueueAsync(started.Run.Id, waiting);
         Assert.Equal(2, (await _world.UnfinishedAsync()).Count);
     }
 
@@ -222,7 +222,7 @@ public sealed class RunServiceTests : IDisposable
         await _world.PumpAsync();
 
         Assert.Equal(["b"], _world.Instances);
-        Assert.Equal(new PipelineQueue { ActiveRun = "b" }, await _world.QueueOfAsync());
+        await _world.AssertQueueAsync("b");
     }
 
     [Fact]
@@ -251,7 +251,7 @@ public sealed class RunServiceTests : IDisposable
 
         await _world.EndAsync("a");
 
-        Assert.Equal(new PipelineQueue { ActiveRun = "b", QueuedRun = "c" }, await _world.QueueOfAsync());
+        await _world.AssertQueueAsync("b", "c");
     }
 
     [Fact]
@@ -288,7 +288,7 @@ public sealed class RunServiceTests : IDisposable
         var cancelled = await _world.Runs.CancelAsync(Tenant, "b", default);
 
         Assert.Equal(RunStatus.Cancelled, cancelled.Status);
-        Assert.Equal(new PipelineQueue { ActiveRun = "a" }, await _world.QueueOfAsync());
+        await _world.AssertQueueAsync("a");
         Assert.Single(await _world.UnfinishedAsync());
     }
 
@@ -543,6 +543,7 @@ public sealed class RunServiceTests : IDisposable
         // Reproducible on purpose: the seed is part of the test's name.
         var random = new Random(seed);
         await _world.AddDatasetAsync();
+        await _world.AddDatasetAsync("others");
         var answered = new List<(string Run, int Begun, int Cancelled)>();
         var cancelled = new List<string>();
         for (var i = 0; i < 60; i++)
@@ -559,7 +560,7 @@ public sealed class RunServiceTests : IDisposable
                     case 1 or 2 when _world.Begun.Count > 0 && _world.Instances.Contains(_world.Begun[^1]):
                         await _world.EndAsync(_world.Begun[^1]);
                         break;
-                    case 3 when await _world.QueueOfAsync() is { QueuedRun: { } waiting } && (await _world.FindAsync(waiting))?.Status is RunStatus.Queued:
+                    case 3 when await _world.QueueOfAsync() is { Queued: [.., { Run: var waiting }] } && (await _world.FindAsync(waiting))?.Status is RunStatus.Queued:
                         cancelled.Add(waiting);
                         await _world.Runs.CancelAsync(Tenant, waiting, default);
                         break;
@@ -568,7 +569,7 @@ public sealed class RunServiceTests : IDisposable
                         break;
                     default:
                         var (begun, gone) = (_world.Begun.Count, cancelled.Count);
-                        var ticket = await _world.StartAsync(id);
+                        var ticket = await _world.StartAsync(id, dataset: random.Next(2) == 0 ? "penguins" : "others");
                         answered.Add((ticket.Run.Id, begun, gone));
                         break;
                 }

@@ -175,7 +175,17 @@ internal sealed class RunWorld : IDisposable
     public async Task AssertIdleAsync(string pipeline = "penguins")
     {
         Assert.Empty(await UnfinishedAsync());
-        Assert.Equal(new PipelineQueue(), await QueueOfAsync(pipeline));
+        await AssertQueueOfAsync(pipeline, null);
+    }
+
+    /// <summary>Asserts which run of the pipeline is active and which wait, in their order.</summary>
+    public Task AssertQueueAsync(string? active, params string[] queued) => AssertQueueOfAsync("penguins", active, queued);
+
+    private async Task AssertQueueOfAsync(string pipeline, string? active, params string[] queued)
+    {
+        var queue = await QueueOfAsync(pipeline);
+        Assert.Equal(active, queue.ActiveRun);
+        Assert.Equal(queued, queue.Queued.Select(waiting => waiting.Run));
     }
 
     public void Dispose()
