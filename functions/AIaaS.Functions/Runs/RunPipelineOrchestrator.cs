@@ -21,8 +21,11 @@ public static class RunPipelineOrchestrator
     /// <summary>Raised when somebody asks to cancel the run.</summary>
     public const string CancelEvent = "cancel";
 
-    /// <summary>What the orchestrator does for runs that begin now. From 1 on a cancelled run waits for the stage it is in to stop.</summary>
-    public const int Edition = 1;
+    /// <summary>
+    /// What the orchestrator does for runs that begin now. From 1 on a cancelled run waits for the stage it is in to stop; from 2 on a round that cannot go on
+    /// has its jobs cancelled.
+    /// </summary>
+    public const int Edition = 2;
 
     private const int MaximumAttempts = 10;
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(30);
@@ -82,23 +85,23 @@ public static class RunPipelineOrchestrator
             };
             if (JobKinds.FirstOrDefault(job => failure.TaskName == job.Submit || failure.TaskName == job.Get) is { } abandoned)
             {
-                await AbandonAsync(context, reference, abandoned);
+                await AbandonAsync(context, abandoned.Cancel, reference);
             }
         }
 
         await context.CallActivityAsync(RunActivities.EndRun, end, Retried);
     }
 
-    // A job that nobody waits for any longer must not go on costing.
-    private static async Task AbandonAsync(TaskOrchestrationContext context, RunReference reference, RunJob job)
+    // What nobody waits for any longer must not go on costing.
+    private static async Task AbandonAsync(TaskOrchestrationContext context, string cancel, object input)
     {
         try
         {
-            await context.CallActivityAsync(job.Cancel, reference, Retried);
+            await context.CallActivityAsync(cancel, input, Retried);
         }
         catch (TaskFailedException)
         {
-            // The cluster is out of reach; the job's deadline ends it.
+            // The cluster is out of reach; the deadline ends it.
         }
     }
 
@@ -126,7 +129,15 @@ public static class RunPipelineOrchestrator
                 return plan.Error;
             }
 
-            await RunRoundAsync(context, round, plan.Jobs, events);
+            try
+            {
+                await RunRoundAsync(context, round, plan.Jobs, events);
+            }
+            catch (TaskFailedException failure) when (events.Edition >= 2 && failure.TaskName != RunActivities.CancelTrials)
+            {
+                await AbandonAsync(context, RunActivities.CancelTrials, round);
+                throw;
+            }
         }
     }
 

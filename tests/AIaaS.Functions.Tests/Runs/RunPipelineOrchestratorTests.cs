@@ -536,5 +536,19 @@ public sealed class RunPipelineOrchestratorTests
         Assert.Equal([RunActivities.CancelTrials, RunActivities.EndRun], run.Calls.TakeLast(2));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Jobs_of_a_round_that_nobody_can_look_at_any_longer_are_cancelled(bool replayed)
+    {
+        await using var run = new ScriptedRun(replayed) { RoundJobs = { 2 }, GetTrials = _ => throw new IOException("the cluster is out of reach") };
+
+        await run.RunAsync();
+
+        Assert.Equal(RunStatus.Failed, run.End.Status);
+        Assert.Contains(RunActivities.GetTrials, run.End.Error!.Detail, StringComparison.Ordinal);
+        Assert.Equal([RunActivities.CancelTrials, RunActivities.EndRun], run.Calls.TakeLast(2));
+    }
+
     private static Task<TrainingJobStatus> StateAsync(TrainingJobState state) => Task.FromResult(new TrainingJobStatus(state));
 }
