@@ -23,9 +23,9 @@ public static class RunPipelineOrchestrator
 
     /// <summary>
     /// What the orchestrator does for runs that begin now. From 1 on a cancelled run waits for the stage it is in to stop; from 2 on a round that cannot go on
-    /// has its jobs cancelled.
+    /// has its jobs cancelled; from 3 on a job that was given up makes nobody look at the others of its round more often.
     /// </summary>
-    public const int Edition = 2;
+    public const int Edition = 3;
 
     private const int MaximumAttempts = 10;
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(30);
@@ -153,22 +153,23 @@ public static class RunPipelineOrchestrator
                 await context.CallActivityAsync(RunActivities.SubmitTrials, new RoundAttempts(round, submitted), Retried);
             }
 
-            var states = await AwaitTrialsAsync(context, round, events);
+            var states = await AwaitTrialsAsync(context, round, attempts, events);
             submitted = [.. states.Select((state, job) => MayGoOn(state, attempts[job]) ? ++attempts[job] : 0)];
             if (submitted.All(attempt => attempt == 0) && states.All(HasEnded))
             {
                 return;
             }
         }
-
-        static bool MayGoOn(TrainingJobState state, int attempt) => state is TrainingJobState.Interrupted or TrainingJobState.Unknown && attempt < MaximumAttempts;
-
-        static bool HasEnded(TrainingJobState state) => state is not (TrainingJobState.Queued or TrainingJobState.Running);
     }
 
+    private static bool MayGoOn(TrainingJobState state, int attempt) => state is TrainingJobState.Interrupted or TrainingJobState.Unknown && attempt < MaximumAttempts;
+
+    private static bool HasEnded(TrainingJobState state) => state is not (TrainingJobState.Queued or TrainingJobState.Running);
+
     /// <summary>Waits until a job of the round is to be submitted once more, or all have ended.</summary>
-    private static async Task<TrainingJobState[]> AwaitTrialsAsync(TaskOrchestrationContext context, RoundReference round, JobEvents events)
+    private static async Task<TrainingJobState[]> AwaitTrialsAsync(TaskOrchestrationContext context, RoundReference round, int[] attempts, JobEvents events)
     {
+        var tried = events.Edition >= 3 ? attempts : new int[attempts.Length];
         for (var wait = ShortestWait; ; wait = Min(2 * wait, LongestWait))
         {
             if (await events.AwaitAsync(wait))
@@ -178,7 +179,7 @@ public static class RunPipelineOrchestrator
             }
 
             var states = await context.CallActivityAsync<TrainingJobState[]>(RunActivities.GetTrials, round, Retried);
-            if (states.All(state => state is not (TrainingJobState.Queued or TrainingJobState.Running)) || states.Any(state => state is TrainingJobState.Interrupted or TrainingJobState.Unknown))
+            if (states.All(HasEnded) || states.Zip(tried).Any(job => MayGoOn(job.First, job.Second)))
             {
                 return states;
             }

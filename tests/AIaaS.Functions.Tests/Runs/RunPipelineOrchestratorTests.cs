@@ -509,6 +509,28 @@ public sealed class RunPipelineOrchestratorTests
         Assert.Equal(RunStatus.Succeeded, run.End.Status);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_other_jobs_of_a_round_are_looked_at_less_and_less_often_once_one_is_given_up(bool replayed)
+    {
+        var looks = new List<DateTimeOffset>();
+        await using var run = new ScriptedRun(replayed) { RoundJobs = { 2 } };
+        run.GetTrials = _ =>
+        {
+            looks.Add(run.Now);
+            return [looks.Count < 15 ? TrainingJobState.Running : TrainingJobState.Succeeded, TrainingJobState.Interrupted];
+        };
+        await run.StartAsync();
+
+        await run.PassTimeUntilEndAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(10, run.TrialAttempts.Count);
+        double[] shortest = [60, 120, 240, 300, 300];
+        var gaps = looks.Zip(looks.Skip(1), (earlier, later) => (later - earlier).TotalSeconds).Skip(9);
+        Assert.All(gaps.Zip(shortest), gap => Assert.True(gap.First >= gap.Second, $"Looked after {gap.First} s instead of {gap.Second}."));
+    }
+
     [Fact]
     public async Task A_sweep_that_cannot_be_planned_ends_the_run_with_its_words()
     {
