@@ -23,6 +23,12 @@ public sealed record RowQuery
 
     /// <summary>Rows at most; null for no bound.</summary>
     public int? Limit { get; init; }
+
+    /// <summary>Bytes after which no further row is begun; at least one row is written. Null for no bound.</summary>
+    public long? EnoughBytes { get; init; }
+
+    /// <summary>Characters after which a text is cut, with how many it has behind it; less where there are many columns. Null for whole texts.</summary>
+    public int? LongestText { get; init; }
 }
 
 /// <summary>Bounds on the engine.</summary>
@@ -38,6 +44,10 @@ public sealed class DatasetRows : IDisposable
 {
     private const string RowNumber = "file_row_number";
     private const string FilterField = "filter";
+
+    /// <summary>What the texts of one row may have together where they are cut, and what each may have however many there are.</summary>
+    private const int MostCharacters = 1 << 20;
+    private const int ShortestCut = 100;
 
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -99,7 +109,7 @@ public sealed class DatasetRows : IDisposable
                 WriteJson(writer, columns[i].Type, result.Vector(i + 1), row);
             }
             writer.WriteEndObject();
-            return true;
+            return writer.BytesCommitted + writer.BytesPending < query.EnoughBytes.GetValueOrDefault(long.MaxValue);
         }, cancellationToken);
         writer.WriteEndArray();
         return last;
@@ -118,6 +128,7 @@ public sealed class DatasetRows : IDisposable
         DataColumn[] columns = Find(query.Columns);
         Csv.WriteRow(output, columns.Select(column => column.Name));
         int pending = 0;
+        long written = 0;
         long? last = Read(query, columns, (result, row) =>
         {
             for (int i = 0; i < columns.Length; i++)
@@ -126,10 +137,15 @@ public sealed class DatasetRows : IDisposable
                 if (i > 0)
                     output.Write(","u8);
                 if (vector.IsValid(row))
-                    Csv.WriteField(output, vector.Utf8(row));
+                {
+                    ReadOnlySpan<byte> field = vector.Utf8(row);
+                    Csv.WriteField(output, field);
+                    written += field.Length;
+                }
             }
             output.Write("\n"u8);
-            return ++pending % flushEvery != 0 || flush();
+            written += columns.Length;
+            return (++pending % flushEvery != 0 || flush()) && written < query.EnoughBytes.GetValueOrDefault(long.MaxValue);
         }, cancellationToken);
         flush();
         return last;
@@ -143,7 +159,7 @@ public sealed class DatasetRows : IDisposable
 
     private long? Read(RowQuery query, DataColumn[] columns, Func<DuckDbResult, int, bool> take, CancellationToken cancellationToken)
     {
-        string select = string.Join("", columns.Select(column => Invariant($", {AsText(column)}")));
+        string select = string.Join("", columns.Select(column => Invariant($", {AsText(column, query.LongestText, columns.Length)}")));
         // One more than asked for tells whether there are more.
         string? filter = query.Filter is null ? null : Parse(query.Filter, cancellationToken);
         string limit = query.Limit is { } most ? Invariant($" LIMIT {most + 1L}") : "";
@@ -163,16 +179,19 @@ public sealed class DatasetRows : IDisposable
     private static long? Read(DuckDbResult result, int? limit, Func<DuckDbResult, int, bool> take)
     {
         long taken = 0, last = -1;
+        bool full = false;
         while (result.Read())
         {
             for (int row = 0; row < result.RowCount; row++)
             {
                 if (taken == limit)
                     return last;
+                // Known not to be the last only now that there is another.
+                if (full)
+                    return last;
                 last = result.Vector(0).Int64(row);
                 taken++;
-                if (!take(result, row))
-                    return last;
+                full = !take(result, row);
             }
         }
         return null;
@@ -210,7 +229,7 @@ public sealed class DatasetRows : IDisposable
         }
     }
 
-    private string AsText(DataColumn column)
+    private string AsText(DataColumn column, int? longest, int columns)
     {
         string name = Invariant($"c{IndexOf(column.Name)}");
         return column.Type switch
@@ -218,9 +237,13 @@ public sealed class DatasetRows : IDisposable
             "TIMESTAMP" => $"replace({name}::VARCHAR, ' ', 'T') || 'Z'",
             // The bytes of images are had whole, with the data; here they would make pages of megabytes.
             "BLOB" => $"octet_length({name}) || ' bytes'",
+            "VARCHAR" when longest is { } most => CutText(name, Math.Clamp(MostCharacters / columns, ShortestCut, most)),
             _ => $"{name}::VARCHAR",
         };
     }
+
+    private static string CutText(string name, int length)
+        => Invariant($"CASE WHEN length({name}) > {length} THEN left({name}, {length}) || '… (' || length({name}) || ' characters)' ELSE {name} END");
 
     private static void WriteJson(Utf8JsonWriter writer, string type, DuckDbVector vector, int row)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AIaaS.Data;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform;
@@ -86,7 +85,7 @@ public sealed class DatasetRowFunctions(DatasetService datasets, DatasetReader r
         }
 
         var json = await reader.ReadJsonAsync(tenant, dataset, version, asked, request.Aborted());
-        return Reply.Json(new RowsView(json.Version, JsonSerializer.Deserialize<JsonElement>(json.Rows.Span), json.Continuation));
+        return Reply.Bytes(RowsView.Write(json), "application/json");
     }
 
     private async Task<IResult> GetDataAsync(HttpRequest request, string dataset, int? version)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AIaaS.Data.Preparation;
@@ -67,7 +68,24 @@ public sealed record DatasetVersionView
 
 /// <summary>A page of rows: an object for each, a member for each column, in the order of the file.</summary>
 public sealed record RowsView(
-    int Version, JsonElement Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Continuation);
+    int Version, JsonElement Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Continuation)
+{
+    /// <summary>Writes a page around its rows as they are: an object for each value would take many times their memory.</summary>
+    internal static ReadOnlyMemory<byte> Write(RowsPage page)
+    {
+        const int envelope = 256;
+        var output = new ArrayBufferWriter<byte>(page.Rows.Length + envelope);
+        using var writer = new Utf8JsonWriter(output);
+        writer.WriteStartObject();
+        writer.WriteNumber("version"u8, page.Version);
+        writer.WritePropertyName("items"u8);
+        writer.WriteRawValue(page.Rows.Span, skipInputValidation: true);
+        writer.WriteString("continuation"u8, page.Continuation);
+        writer.WriteEndObject();
+        writer.Flush();
+        return output.WrittenMemory;
+    }
+}
 
 /// <summary>A page of the rows that were put aside, and how many there are by reason.</summary>
 public sealed record QuarantineView(

@@ -31,6 +31,13 @@ public sealed record RowsPage(int Version, ReadOnlyMemory<byte> Rows, string? Co
 public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache) : IDisposable
 {
     private const int ConcurrentQueries = 4;
+
+    /// <summary>Bytes after which a page ends.</summary>
+    private const long EnoughForPage = 4_000_000;
+
+    /// <summary>Characters of a text on a page.</summary>
+    private const int LongestText = 65_536;
+
     private readonly SemaphoreSlim _places = new(ConcurrentQueries, ConcurrentQueries);
 
     /// <summary>Reads a page of rows as a JSON array of objects.</summary>
@@ -71,7 +78,18 @@ public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache)
         var last = await UseAsync(
             tenant,
             known,
-            rows => write(rows, new RowQuery { Columns = columns, Filter = request.Filter, After = cursor?.Place ?? -1, Limit = request.Limit }, output),
+            rows => write(
+                rows,
+                new RowQuery
+                {
+                    Columns = columns,
+                    Filter = request.Filter,
+                    After = cursor?.Place ?? -1,
+                    Limit = request.Limit,
+                    EnoughBytes = EnoughForPage,
+                    LongestText = LongestText,
+                },
+                output),
             cancellationToken);
         return new RowsPage(known.Version, output.WrittenMemory, last is { } place ? new Cursor(known.Version, place).ToString() : null);
     }

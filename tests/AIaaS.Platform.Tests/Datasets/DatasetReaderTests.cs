@@ -56,6 +56,46 @@ public sealed class DatasetReaderTests : IDisposable
         Assert.Null((await _world.Reader.ReadJsonAsync(Tenant, "table", null, new RowsRequest { Limit = 2 }, default)).Continuation);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_page_of_long_texts_ends_after_four_megabytes_and_the_next_goes_on_there(bool json)
+    {
+        const int rows = 250;
+        await _world.AddAsync("a.csv", "n,text\n" + string.Concat(Enumerable.Range(0, rows).Select(n => $"{n},{new string((char)('a' + (n % 26)), 40_000)}\n")));
+        var request = new RowsRequest { Limit = 500 };
+        var seen = new List<string>();
+        do
+        {
+            var page = json ? await _world.Reader.ReadJsonAsync(Tenant, "table", null, request, default) : await _world.Reader.ReadCsvAsync(Tenant, "table", null, request, default);
+            Assert.InRange(page.Rows.Length, 1, 4_200_000);
+            seen.AddRange(json
+                ? Rows(page).EnumerateArray().Select(row => row.GetProperty("n").GetRawText())
+                : Encoding.UTF8.GetString(page.Rows.Span).Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Split(',')[0]));
+            request = request with { Continuation = page.Continuation };
+        }
+        while (request.Continuation is not null);
+
+        Assert.Equal(Enumerable.Range(0, rows).Select(n => $"{n}"), seen);
+    }
+
+    [Fact]
+    public async Task A_very_long_text_is_cut_on_a_page_and_says_so_and_is_whole_in_the_data()
+    {
+        var text = new string('é', 200_000);
+        await _world.AddAsync("a.csv", $"n,text\n1,{text}\n2,short\n");
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+
+        var rows = Rows(await _world.Reader.ReadJsonAsync(Tenant, "table", null, new RowsRequest { Filter = "length(text) = 200000 OR n = 2" }, default));
+        await _world.Reader.CopyCsvAsync(Tenant, "table", 1, pipe.Writer, default);
+        await pipe.Writer.CompleteAsync();
+        var csv = new MemoryStream();
+        await pipe.Reader.CopyToAsync(csv);
+
+        Assert.Equal([new string('é', 65_536) + "… (200000 characters)", "short"], rows.EnumerateArray().Select(row => row.GetProperty("text").GetString()));
+        Assert.Equal($"n,text\n1,{text}\n2,short\n", Encoding.UTF8.GetString(csv.ToArray()));
+    }
+
     [Fact]
     public async Task Columns_are_chosen_by_their_names_however_odd()
     {
