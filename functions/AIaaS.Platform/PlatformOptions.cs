@@ -25,7 +25,7 @@ public sealed record PlatformOptions
     /// <summary>How long one training job may take (<c>AIaaS__TrainingTimeout</c>).</summary>
     public TimeSpan TrainingTimeout { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>Bytes of source files up to which a data set is prepared inside a function, and above which by a job (<c>AIaaS__PrepareInFunctionMaxBytes</c>).</summary>
+    /// <summary>Bytes of source files, also unpacked, up to which a data set is prepared inside a function, and above which by a job (<c>AIaaS__PrepareInFunctionMaxBytes</c>).</summary>
     public long PrepareInFunctionMaxBytes { get; init; } = 200_000_000;
 
     /// <summary>Memory that the data engine may take when it prepares inside a function, in bytes; beyond it spills to the disk (<c>AIaaS__PrepareMemoryBytes</c>).</summary>

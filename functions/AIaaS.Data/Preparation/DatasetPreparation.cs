@@ -30,6 +30,9 @@ public sealed record PreparationOptions
     /// <summary>Bytes that one compressed source may grow to.</summary>
     public long MaximumSourceBytes { get; init; } = 64L * 1024 * 1024 * 1024;
 
+    /// <summary>Bytes that all compressed sources may grow to together; beyond, <see cref="SourcesTooLargeException"/>. Null for no bound.</summary>
+    public long? MaximumUnpackedBytes { get; init; }
+
     /// <summary>How long the expressions of one cleaning step may take over all rows.</summary>
     public TimeSpan ExpressionTimeLimit { get; init; } = TimeSpan.FromMinutes(10);
 }
@@ -68,6 +71,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
     /// <summary>Prepares sources into a folder, which is made if need be; its files appear whole, or not at all.</summary>
     /// <exception cref="DatasetException">The sources are no usable table.</exception>
+    /// <exception cref="SourcesTooLargeException">They grow beyond <see cref="PreparationOptions.MaximumUnpackedBytes"/>; nothing was written.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; nothing was written.</exception>
     public PreparationResult Prepare(
         IReadOnlyList<DatasetSource> sources,
@@ -120,7 +124,8 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         progress = meter;
         progress?.Report(new(0, "read"));
         var findings = new List<QualityFinding>();
-        var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes);
+        var unpacked = new UnpackedBytes(_options.MaximumUnpackedBytes);
+        var inspector = new SourceInspector(workFolder, _options.MaximumSourceBytes, unpacked);
         InspectedSource[] inspected = [.. sources.SelectMany(source => inspector.InspectAll(source, cancellationToken))];
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
@@ -149,7 +154,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         var raw = new List<RawTable>();
         for (int i = 0; i < inspected.Length; i++)
         {
-            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, _options.MaximumSourceBytes, findings, cancellationToken));
+            raw.Add(Read(connection, quarantine, inspected[i] with { Path = Path.GetFullPath(inspected[i].Path) }, $"raw{i}", workFolder, _options.MaximumSourceBytes, unpacked, findings, cancellationToken));
             progress?.Report(new(10 + 40.0 * (i + 1) / inspected.Length, "read"));
         }
 
@@ -248,6 +253,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         string table,
         string workFolder,
         long maximumBytes,
+        UnpackedBytes unpacked,
         List<QualityFinding> findings,
         CancellationToken cancellationToken)
     {
@@ -255,7 +261,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         RawTable read = source.Kind switch
         {
             SourceKind.Delimited => new DelimitedReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
-            SourceKind.Images => new ImageArchiveReader(connection, quarantine, maximumBytes, notes).Read(source, table, cancellationToken),
+            SourceKind.Images => new ImageArchiveReader(connection, quarantine, maximumBytes, unpacked, notes).Read(source, table, cancellationToken),
             _ => new DocumentReader(connection, quarantine, workFolder, notes).Read(source, table, cancellationToken),
         };
         findings.AddRange(notes.Select(note => new QualityFinding(Severity.Warning, null, note)));

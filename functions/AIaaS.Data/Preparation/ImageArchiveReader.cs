@@ -9,7 +9,7 @@ namespace AIaaS.Data.Preparation;
 /// Reads a zip archive of images: a row for each, in the order of their names, labelled by the folder it lies in or by
 /// <c>labels.csv</c> (columns <c>file</c> and <c>label</c>). What is no usable image goes to quarantine.
 /// </summary>
-internal sealed class ImageArchiveReader(DuckDbConnection connection, Quarantine quarantine, long maximumBytes, List<string> findings)
+internal sealed class ImageArchiveReader(DuckDbConnection connection, Quarantine quarantine, long maximumBytes, UnpackedBytes unpacked, List<string> findings)
 {
     private const long LargestImage = 32 * 1024 * 1024;
     private const long LargestLabels = 256 * 1024 * 1024;
@@ -41,6 +41,7 @@ internal sealed class ImageArchiveReader(DuckDbConnection connection, Quarantine
                     ?? Extract(entry, content, LargestImage)
                     ?? Look(content, out header);
                 total += content.Length;
+                unpacked.Add(content.Length);
                 if (total > maximumBytes)
                     throw new DatasetException(DatasetReasons.TooLarge, $"{source.Name} is larger than {maximumBytes / (1024 * 1024)} MiB when unpacked. Send it in smaller parts.");
                 if (reason is not null)

@@ -8,7 +8,8 @@ namespace AIaaS.Data.Preparation;
 /// <summary>Finds out what a file is by its content, then by its name, and makes text plain UTF-8.</summary>
 /// <param name="workFolder">Where decompressed and transcoded copies go.</param>
 /// <param name="maximumBytes">Bound on a decompressed file.</param>
-internal sealed class SourceInspector(string workFolder, long maximumBytes)
+/// <param name="unpacked">Counts what is decompressed, where all of it together has a bound.</param>
+internal sealed class SourceInspector(string workFolder, long maximumBytes, UnpackedBytes? unpacked = null)
 {
     private const int HeadLength = 64 * 1024;
     private const int BlockLength = 1024 * 1024;
@@ -247,6 +248,7 @@ internal sealed class SourceInspector(string workFolder, long maximumBytes)
             total += read;
             if (total > bound)
                 throw new DatasetException(DatasetReasons.TooLarge, $"{name} is larger than {maximumBytes / (1024 * 1024)} MiB when decompressed. Send it in smaller parts.");
+            unpacked?.Add(read);
             output.Write(buffer, 0, read);
         }
         return total;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AIaaS.Data;
+using AIaaS.Data.Preparation;
 using AIaaS.Formats;
 using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Documents;
@@ -54,7 +55,16 @@ public sealed partial class PipelineStages(
             var plan = await versions.PlanAsync(reference, run, token);
             var version = await FindVersionAsync(reference, run, token);
             asJob = plan.AsJob && version is null;
-            return asJob ? null : await SettleAsync(reference, run, plan, version ?? await versions.PrepareAsync(reference, run, plan, token), token);
+            try
+            {
+                return asJob ? null : await SettleAsync(reference, run, plan, version ?? await versions.PrepareAsync(reference, run, plan, token), token);
+            }
+            catch (SourcesTooLargeException)
+            {
+                await versions.LeaveToJobAsync(reference, token);
+                asJob = true;
+                return null;
+            }
         }, cancellationToken);
         return outcome.Error is null ? outcome with { AsJob = asJob, InRounds = await RunsInRoundsAsync(reference, cancellationToken) } : outcome;
     }

@@ -68,9 +68,14 @@ public sealed class VersionPreparation(
         return run.Preparation!;
     }
 
+    /// <summary>Settles that a job prepares the sources after all, also for whoever repeats this.</summary>
+    internal Task LeaveToJobAsync(RunReference reference, CancellationToken cancellationToken)
+        => runs.ChangeAsync(reference, run => run with { Preparation = run.Preparation! with { AsJob = true } }, cancellationToken);
+
     /// <summary>Prepares the sources in this process.</summary>
     /// <exception cref="StageRefusedException">The run or its data set is not wanted any longer, a source is gone, or the pipeline refuses the data.</exception>
     /// <exception cref="DatasetException">The sources are no usable table.</exception>
+    /// <exception cref="SourcesTooLargeException">They are too large for this process once they are unpacked.</exception>
     internal async Task<DatasetVersion> PrepareAsync(RunReference reference, Run run, PreparationPlan plan, CancellationToken cancellationToken)
     {
         using var folder = options.NewWorkFolder();
@@ -84,7 +89,12 @@ public sealed class VersionPreparation(
         var prepared = Path.Combine(folder.Path, "prepared");
         var reporter = new PreparationReporter(reference, runs, time);
         var parameters = await ParametersAsync(reference.Tenant, plan, cancellationToken);
-        var preparation = new DatasetPreparation(new PreparationOptions { TempFolder = folder.Path, MemoryLimit = options.PrepareMemoryBytes });
+        var preparation = new DatasetPreparation(new PreparationOptions
+        {
+            TempFolder = folder.Path,
+            MemoryLimit = options.PrepareMemoryBytes,
+            MaximumUnpackedBytes = options.PrepareInFunctionMaxBytes,
+        });
         try
         {
             await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline.Paths, reporter, cancellationToken), cancellationToken);

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Data.Preparation;
@@ -282,6 +283,28 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         Assert.False((await _stages.PrepareAsync(Penguins, default)).AsJob);
 
         _cluster.Verify(cluster => cluster.SubmitAsync(It.IsAny<TrainingJob>(), It.IsAny<CancellationToken>()), Times.Never);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Data_that_is_large_once_it_is_unpacked_is_left_to_a_job(int sources)
+    {
+        _options = _options with { PrepareInFunctionMaxBytes = 100_000 };
+        await StartAsync(Rows(40));
+        for (var source = 0; source < sources; source++)
+        {
+            var rows = "mass,length\n" + string.Concat(Enumerable.Repeat("1,2\n", 120_000 / sources / 4));
+            await _datasets.UploadAsync(Tenant, "penguins", $"{source}.csv.gz", new MemoryStream(Compressed(rows)), append: true, default, default);
+        }
+
+        Assert.Equal(new StageOutcome(AsJob: true), await Stages().PrepareAsync(Penguins, default));
+        Assert.Equal(new StageOutcome(AsJob: true), await Stages().PrepareAsync(Penguins, default));
+        Assert.Null((await Stages().SubmitPreparationAsync(new TrainingAttempt(Penguins, 1), default)).Error);
+
+        Assert.Equal(sources + 1, Assert.Single(_submitted).Inputs.Count);
+        Assert.Equal(StageStatus.Running, Stage(await RunAsync(), StageNames.Prepare).Status);
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(PlatformOptions.WorkFolderOf(_options.Home)), entry => Path.GetFileName(entry) != "cache");
     }
 
     [Fact]
@@ -645,4 +668,15 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     private Task<Run> RunAsync() => _world.Runs.GetAsync("run");
 
     private static RunStage Stage(Run run, string name) => run.Stages.Single(stage => stage.Name == name);
+
+    private static byte[] Compressed(string text)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+        }
+
+        return packed.ToArray();
+    }
 }
