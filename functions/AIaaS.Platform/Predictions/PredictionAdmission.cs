@@ -14,6 +14,7 @@ public sealed partial class PredictionAdmission
 {
     private static readonly TimeSpan MemoryIsReadEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ModelsAreDroppedEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MemoryIsCollectedEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfterMemory = TimeSpan.FromSeconds(5);
 
@@ -22,6 +23,7 @@ public sealed partial class PredictionAdmission
     private readonly int _most;
     private readonly long _memoryLimit;
     private readonly Func<long> _readMemory;
+    private readonly Action _collect;
     private readonly ModelServer _server;
     private readonly ServingMetrics _metrics;
     private readonly TimeProvider _time;
@@ -29,22 +31,34 @@ public sealed partial class PredictionAdmission
     private int _total;
     private long _memoryRead;
     private long _modelsDropped;
+    private long _collected;
+    private int _collecting;
     private volatile bool _memoryIsShort;
 
     public PredictionAdmission(PlatformOptions options, ModelServer server, ServingMetrics metrics, TimeProvider time, ILogger<PredictionAdmission> logger)
-        : this(options, server, metrics, time, logger, static () => Environment.WorkingSet)
+        : this(options, server, metrics, time, logger, static () => Environment.WorkingSet, CollectGarbage)
     {
     }
 
     internal PredictionAdmission(
-        PlatformOptions options, ModelServer server, ServingMetrics metrics, TimeProvider time, ILogger<PredictionAdmission> logger, Func<long> readMemory)
+        PlatformOptions options,
+        ModelServer server,
+        ServingMetrics metrics,
+        TimeProvider time,
+        ILogger<PredictionAdmission> logger,
+        Func<long> readMemory,
+        Action collect)
     {
-        (_server, _metrics, _time, _logger, _readMemory) = (server, metrics, time, logger, readMemory);
+        (_server, _metrics, _time, _logger, _readMemory, _collect) = (server, metrics, time, logger, readMemory, collect);
         _most = options.MaxConcurrentPredictions;
         _memoryLimit = options.MemoryLimitBytes > 0 ? options.MemoryLimitBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
         _memoryRead = time.GetTimestamp() - (time.TimestampFrequency * (long)MemoryIsReadEvery.TotalSeconds);
         _modelsDropped = time.GetTimestamp() - (time.TimestampFrequency * (long)ModelsAreDroppedEvery.TotalSeconds);
+        _collected = time.GetTimestamp() - (time.TimestampFrequency * (long)MemoryIsCollectedEvery.TotalSeconds);
     }
+
+    /// <summary>The latest collection that a shortage of memory began.</summary>
+    internal Task Collection { get; private set; } = Task.CompletedTask;
 
     /// <summary>Lets a request in; to be disposed when it is answered.</summary>
     /// <exception cref="ProblemException">There is no room for it now.</exception>
@@ -112,8 +126,31 @@ public sealed partial class PredictionAdmission
             _server.Shrink();
         }
 
+        // Refused requests allocate too little to bring a collection about, and without one memory would stay where it is.
+        if (_memoryIsShort && _time.GetElapsedTime(Volatile.Read(ref _collected), now) >= MemoryIsCollectedEvery && Interlocked.Exchange(ref _collecting, 1) == 0)
+        {
+            Collection = Task.Run(Collect);
+        }
+
         return _memoryIsShort;
     }
+
+    private void Collect()
+    {
+        try
+        {
+            _collect();
+            _memoryIsShort = _readMemory() > _memoryLimit;
+        }
+        finally
+        {
+            Volatile.Write(ref _collected, _time.GetTimestamp());
+            Volatile.Write(ref _collecting, 0);
+        }
+    }
+
+    // The aggressive kind compacts large objects too, and gives the freed memory back to the system.
+    private static void CollectGarbage() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private ProblemException Refusal(string bound, Problem problem, string detail, TimeSpan retryAfter)
     {
@@ -121,7 +158,7 @@ public sealed partial class PredictionAdmission
         return new ProblemException(problem, detail) { RetryAfter = retryAfter };
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The process has {Bytes} bytes of memory, more than the {Limit} it may have: models are dropped and predictions refused.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The process has {Bytes} bytes of memory, more than the {Limit} it may have: models are dropped, garbage is collected and predictions refused.")]
     private partial void LogMemory(long bytes, long limit);
 
     /// <summary>A request that was let in.</summary>

@@ -17,6 +17,7 @@ public sealed class PredictionAdmissionTests : IAsyncDisposable
     private readonly ModelServer _server;
     private readonly SteppedTime _time = new();
     private long _memory;
+    private Action _collect = () => { };
 
     public PredictionAdmissionTests()
     {
@@ -83,7 +84,56 @@ public sealed class PredictionAdmissionTests : IAsyncDisposable
         admission.Enter("a");
     }
 
+    [Fact]
+    public async Task Memory_that_is_short_is_collected_and_requests_admitted_as_soon_as_it_fell()
+    {
+        _collect = () => _memory = 500;
+        var admission = Admission(16);
+        _memory = 2000;
+
+        Assert.Throws<ProblemException>(() => admission.Enter("a"));
+        await admission.Collection;
+
+        admission.Enter("a");
+    }
+
+    [Fact]
+    public async Task Memory_is_collected_once_in_a_while_and_one_collection_at_a_time()
+    {
+        var collections = 0;
+        using var go = new SemaphoreSlim(0);
+        _collect = () =>
+        {
+            Interlocked.Increment(ref collections);
+            go.Wait();
+        };
+        var admission = Admission(16);
+        _memory = 2000;
+
+        Refused(times: 10);
+        var first = admission.Collection;
+        go.Release();
+        await first;
+        Refused(times: 2);
+        await admission.Collection;
+        var withinSeconds = collections;
+        go.Release();
+        Refused(times: 2);
+        await admission.Collection;
+
+        Assert.Equal((1, 2), (withinSeconds, collections));
+
+        void Refused(int times)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                Assert.Throws<ProblemException>(() => admission.Enter("a"));
+                _time.Advance(TimeSpan.FromSeconds(2));
+            }
+        }
+    }
+
     private PredictionAdmission Admission(int most) => new(
         new PlatformOptions { Home = "unused", MaxConcurrentPredictions = most, MemoryLimitBytes = 1000 },
-        _server, _metrics, _time, NullLogger<PredictionAdmission>.Instance, () => _memory);
+        _server, _metrics, _time, NullLogger<PredictionAdmission>.Instance, () => _memory, () => _collect());
 }
