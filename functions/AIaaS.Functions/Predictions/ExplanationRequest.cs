@@ -25,11 +25,12 @@ internal static class ExplanationRequest
             });
 
     /// <exception cref="ProblemException">It is not acceptable.</exception>
-    public static async Task<IResult> AnswerAsync(HttpRequest request, string endpoint, PredictionService predictions, bool withPredictions)
+    public static async Task<IResult> AnswerAsync(
+        HttpRequest request, string endpoint, PredictionService predictions, bool withPredictions, CancellationToken cancellationToken)
     {
         var (format, options) = (RowFormats.Of(request), OptionsOf(request));
         using var body = new MemoryStream();
-        await request.Body.CopyToAsync(body, request.Aborted());
+        await request.Body.CopyToAsync(body, cancellationToken);
         var answer = new ArrayBufferWriter<byte>(4096);
         await predictions.ExplainAsync(
             request.Tenant(),
@@ -40,7 +41,7 @@ internal static class ExplanationRequest
             options,
             withPredictions,
             format,
-            request.Aborted());
+            cancellationToken);
         return Results.Bytes(answer.WrittenMemory, "application/json");
     }
 

@@ -122,6 +122,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
     [Takes(typeof(InferenceRequestBody), ContentTypes = "application/octet-stream", Example = """{"inputs":[{"name":"length","shape":[1,1],"datatype":"FP32","data":[1.5]}]}""")]
     [TakesHeader("Inference-Header-Content-Length", "The length of the JSON before binary tensors, in bytes.")]
+    [TakesHeader(RequestDeadline.Header, RequestDeadline.Description)]
     [Answers(200, typeof(InferenceAnswerBody), ContentType = "application/octet-stream")]
     public Task<IResult> InferAsync([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Models + "/infer")] HttpRequest request, string model)
         => AnswerAsync(request, model, version: null);
@@ -132,6 +133,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
     [Takes(typeof(InferenceRequestBody), ContentTypes = "application/octet-stream", Example = """{"inputs":[{"name":"length","shape":[1,1],"datatype":"FP32","data":[1.5]}]}""")]
     [TakesHeader("Inference-Header-Content-Length", "The length of the JSON before binary tensors, in bytes.")]
+    [TakesHeader(RequestDeadline.Header, RequestDeadline.Description)]
     [Answers(200, typeof(InferenceAnswerBody), ContentType = "application/octet-stream")]
     public Task<IResult> InferVersionAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = Versions + "/infer")] HttpRequest request, string model, string version)

@@ -28,7 +28,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [TakesQuery("scale", "What explanations of classes add up to; their probability without it.", Values = "probability, log-odds")]
     [TakesQuery("evaluations", "Runs of a row that an explanation may cost, 100 to 100 000.", Type = typeof(int))]
     [TakesQuery("seed", "Decides what sampled explanations sample.", Type = typeof(long))]
-    [TakesHeader(RequestDeadline.Header, "After how many milliseconds the answer is of no use any more.")]
+    [TakesHeader(RequestDeadline.Header, RequestDeadline.Description)]
     [TakesHeader("Prefer", "`respond-async` has the rows predicted in the background: 202 and a batch prediction.")]
     [Answers(202, typeof(BatchPredictionView), Location = true, Description = "With `Prefer: respond-async`: a batch prediction; `Location` says where to watch it.")]
     public async Task<IResult> PredictAsync(
@@ -36,40 +36,43 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         string endpoint)
     {
         Names.Require(endpoint, "endpoint");
-        if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
-        {
-            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true);
-        }
-
-        if (request.PrefersAsync() && RowFormats.Of(request) is RowFormat.Json)
-        {
-            return await PredictLaterAsync(request, endpoint);
-        }
-
-        var format = RowFormats.Of(request);
         var (context, response) = (request.HttpContext, request.HttpContext.Response);
         using var deadline = RequestDeadline.Of(request, time);
-        var read = await request.BodyReader.ReadAsync(request.Aborted());
-        while (!read.IsCompleted)
-        {
-            request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            read = await request.BodyReader.ReadAsync(request.Aborted());
-        }
-
         PredictionSummary summary;
         try
         {
-            summary = await predictions.PredictAsync(
-                request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token, format);
+            if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
+            {
+                return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true, deadline.Token);
+            }
+
+            var format = RowFormats.Of(request);
+            if (request.PrefersAsync() && format is RowFormat.Json)
+            {
+                return await PredictLaterAsync(request, endpoint, deadline.Token);
+            }
+
+            var read = await request.BodyReader.ReadAsync(deadline.Token);
+            while (!read.IsCompleted)
+            {
+                request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                read = await request.BodyReader.ReadAsync(deadline.Token);
+            }
+
+            try
+            {
+                summary = await predictions.PredictAsync(
+                    request.Tenant(), endpoint, read.Buffer, response.BodyWriter, context.TraceIdentifier, deadline.Timeout, deadline.Token, format);
+            }
+            finally
+            {
+                // Given back where the request is refused as well: the connection serves on only with a reader at rest.
+                request.BodyReader.AdvanceTo(read.Buffer.End);
+            }
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {
             throw deadline.Expired();
-        }
-        finally
-        {
-            // Given back where the request is refused as well: the connection serves on only with a reader at rest.
-            request.BodyReader.AdvanceTo(read.Buffer.End);
         }
 
         response.ContentType = "application/json";
@@ -100,17 +103,29 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [TakesQuery("scale", "What explanations of classes add up to; their probability without it.", Values = "probability, log-odds")]
     [TakesQuery("evaluations", "Runs of a row that an explanation may cost, 100 to 100 000.", Type = typeof(int))]
     [TakesQuery("seed", "Decides what sampled explanations sample.", Type = typeof(long))]
+    [TakesHeader(RequestDeadline.Header, RequestDeadline.Description)]
     [Answers(200, typeof(ExplanationAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"prices","version":1},"explanations":[{"method":"exact","output":"value","baseValue":310.5,"prediction":402.25,"attributions":{"rooms":61.75,"age":30}}]}""")]
-    public Task<IResult> ExplainAsync(
+    public async Task<IResult> ExplainAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "api/v1/endpoints/{endpoint}/explanations")] HttpRequest request,
         string endpoint)
-        => ExplanationRequest.AnswerAsync(request, Names.Require(endpoint, "endpoint"), predictions, withPredictions: false);
-
-    private async Task<IResult> PredictLaterAsync(HttpRequest request, string endpoint)
     {
-        var body = await request.ReadJsonAsync<PredictionRequestBody>(request.Aborted());
+        Names.Require(endpoint, "endpoint");
+        using var deadline = RequestDeadline.Of(request, time);
+        try
+        {
+            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: false, deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.IsOver)
+        {
+            throw deadline.Expired();
+        }
+    }
+
+    private async Task<IResult> PredictLaterAsync(HttpRequest request, string endpoint, CancellationToken cancellationToken)
+    {
+        var body = await request.ReadJsonAsync<PredictionRequestBody>(cancellationToken);
         var batch = new NewBatch { Id = batches.NewId(), Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.Rows } };
-        var made = await batches.CreateAsync(request.Tenant(), batch, body.Rows, request.Aborted());
+        var made = await batches.CreateAsync(request.Tenant(), batch, body.Rows, cancellationToken);
         request.HttpContext.Response.Headers["Preference-Applied"] = HttpRequestExtensions.RespondAsync;
         return BatchPredictionFunctions.Accepted(made);
     }

@@ -9,6 +9,9 @@ internal sealed class RequestDeadline : IDisposable
 {
     public const string Header = "x-request-timeout-ms";
 
+    /// <summary>What the header does, for the API's description.</summary>
+    public const string Description = "After how many milliseconds the answer is of no use any more.";
+
     private readonly CancellationTokenSource? _timer;
     private readonly CancellationTokenSource? _either;
 
