@@ -26,22 +26,34 @@ internal static class ExplanationRequest
 
     /// <exception cref="ProblemException">It is not acceptable.</exception>
     public static async Task<IResult> AnswerAsync(
-        HttpRequest request, string endpoint, PredictionService predictions, bool withPredictions, CancellationToken cancellationToken)
+        HttpRequest request,
+        string endpoint,
+        PredictionService predictions,
+        PredictionAdmission admission,
+        bool withPredictions,
+        CancellationToken cancellationToken)
     {
         var (format, options) = (RowFormats.Of(request), OptionsOf(request));
-        using var body = new MemoryStream();
-        await request.Body.CopyToAsync(body, cancellationToken);
+        var read = await request.ReadWholeBodyAsync(admission, cancellationToken);
         var answer = new ArrayBufferWriter<byte>(4096);
-        await predictions.ExplainAsync(
-            request.Tenant(),
-            endpoint,
-            new ReadOnlySequence<byte>(body.GetBuffer().AsMemory(0, (int)body.Length)),
-            answer,
-            request.HttpContext.TraceIdentifier,
-            options,
-            withPredictions,
-            format,
-            cancellationToken);
+        try
+        {
+            await predictions.ExplainAsync(
+                request.Tenant(),
+                endpoint,
+                read.Buffer,
+                answer,
+                request.HttpContext.TraceIdentifier,
+                options,
+                withPredictions,
+                format,
+                cancellationToken);
+        }
+        finally
+        {
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+        }
+
         return Results.Bytes(answer.WrittenMemory, "application/json");
     }
 

@@ -16,7 +16,7 @@ namespace AIaaS.Functions.Predictions;
 
 /// <summary>The Open Inference Protocol, version 2: health, metadata and inference.</summary>
 /// <remarks>No two routes here match the same path, since the genuine host has no rule which of them it would take.</remarks>
-public sealed class InferenceFunctions(InferenceService inference, Readiness readiness, TimeProvider time)
+public sealed class InferenceFunctions(InferenceService inference, PredictionAdmission admission, Readiness readiness, TimeProvider time)
 {
     internal const long LargestRequest = 64 << 20;
 
@@ -170,10 +170,14 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
         using var deadline = RequestDeadline.Of(request, time);
         try
         {
-            return coding is ContentCoding.Identity
-                ? await AnswerAsync(request, model, version, headerLength, deadline.Token)
-                : await AnswerAsync(
-                    request, model, version, await request.DecompressBodyAsync(coding, LargestRequest, deadline.Token), headerLength, deadline.Token);
+            if (coding is ContentCoding.Identity)
+            {
+                return await AnswerAsync(request, model, version, headerLength, deadline.Token);
+            }
+
+            admission.RequireRoom(request.Tenant());
+            var body = await request.DecompressBodyAsync(coding, LargestRequest, deadline.Token);
+            return await AnswerAsync(request, model, version, body, headerLength, deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {
@@ -183,13 +187,7 @@ public sealed class InferenceFunctions(InferenceService inference, Readiness rea
 
     private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version, long? headerLength, CancellationToken cancellationToken)
     {
-        var read = await request.BodyReader.ReadAsync(cancellationToken);
-        while (!read.IsCompleted)
-        {
-            request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            read = await request.BodyReader.ReadAsync(cancellationToken);
-        }
-
+        var read = await request.ReadWholeBodyAsync(admission, cancellationToken);
         try
         {
             return await AnswerAsync(request, model, version, read.Buffer, headerLength, cancellationToken);

@@ -13,7 +13,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Predictions of endpoints.</summary>
-public sealed class PredictionFunctions(PredictionService predictions, BatchPredictionService batches, TimeProvider time)
+public sealed class PredictionFunctions(PredictionService predictions, BatchPredictionService batches, PredictionAdmission admission, TimeProvider time)
 {
     private const long LargestRequest = 16 << 20;
 
@@ -43,7 +43,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         {
             if (request.QueryString.HasValue && ExplanationRequest.IsAskedFor(request))
             {
-                return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: true, deadline.Token);
+                return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, admission, withPredictions: true, deadline.Token);
             }
 
             var format = RowFormats.Of(request);
@@ -52,13 +52,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
                 return await PredictLaterAsync(request, endpoint, deadline.Token);
             }
 
-            var read = await request.BodyReader.ReadAsync(deadline.Token);
-            while (!read.IsCompleted)
-            {
-                request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                read = await request.BodyReader.ReadAsync(deadline.Token);
-            }
-
+            var read = await request.ReadWholeBodyAsync(admission, deadline.Token);
             try
             {
                 summary = await predictions.PredictAsync(
@@ -113,7 +107,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
         using var deadline = RequestDeadline.Of(request, time);
         try
         {
-            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, withPredictions: false, deadline.Token);
+            return await ExplanationRequest.AnswerAsync(request, endpoint, predictions, admission, withPredictions: false, deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {

@@ -60,35 +60,53 @@ public sealed partial class PredictionAdmission
     /// <summary>The latest collection that a shortage of memory began.</summary>
     internal Task Collection { get; private set; } = Task.CompletedTask;
 
+    /// <summary>Judges whether there is room for a request whose body is still to come, so that one that is refused costs no memory for it.</summary>
+    /// <exception cref="ProblemException">There is no room for it now.</exception>
+    public void RequireRoom(string tenant)
+    {
+        RequireMemory();
+        lock (_lock)
+        {
+            RequireTurn(tenant);
+        }
+    }
+
     /// <summary>Lets a request in; to be disposed when it is answered.</summary>
     /// <exception cref="ProblemException">There is no room for it now.</exception>
     public Admitted Enter(string tenant)
+    {
+        RequireMemory();
+        lock (_lock)
+        {
+            _underWay[tenant] = RequireTurn(tenant) + 1;
+            _total++;
+        }
+
+        return new Admitted(this, tenant);
+    }
+
+    private void RequireMemory()
     {
         if (IsMemoryShort())
         {
             throw Refusal("memory", Problem.Unavailable, "The server is short of memory. Try again in a moment.", RetryAfterMemory);
         }
+    }
 
-        lock (_lock)
+    /// <returns>What the tenant has under way.</returns>
+    private int RequireTurn(string tenant)
+    {
+        if (_total >= _most)
         {
-            if (_total >= _most)
-            {
-                throw Refusal("process", Problem.Unavailable, "The server has as many predictions under way as it can. Try again in a moment.", RetryAfter);
-            }
-
-            var mine = _underWay.GetValueOrDefault(tenant);
-            var tenants = _underWay.Count + (mine == 0 ? 1 : 0);
-            var share = Math.Max(1, tenants == 1 ? _most - (_most / 8) : _most / tenants);
-            if (mine >= share)
-            {
-                throw Refusal("tenant", Problem.TooManyRequests, $"You have {mine} predictions under way, and others want some too. Send fewer at the same time.", RetryAfter);
-            }
-
-            _underWay[tenant] = mine + 1;
-            _total++;
+            throw Refusal("process", Problem.Unavailable, "The server has as many predictions under way as it can. Try again in a moment.", RetryAfter);
         }
 
-        return new Admitted(this, tenant);
+        var mine = _underWay.GetValueOrDefault(tenant);
+        var tenants = _underWay.Count + (mine == 0 ? 1 : 0);
+        var share = Math.Max(1, tenants == 1 ? _most - (_most / 8) : _most / tenants);
+        return mine < share
+            ? mine
+            : throw Refusal("tenant", Problem.TooManyRequests, $"You have {mine} predictions under way, and others want some too. Send fewer at the same time.", RetryAfter);
     }
 
     private void Leave(string tenant)

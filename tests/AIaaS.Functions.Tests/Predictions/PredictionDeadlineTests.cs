@@ -1,16 +1,17 @@
-using System.IO.Pipelines;
 using AIaaS.Functions.OpenApi;
-using AIaaS.Functions.Predictions;
 using AIaaS.Functions.Requests;
 using AIaaS.Platform.Problems;
-using AIaaS.Platform.Security;
-using Microsoft.AspNetCore.Http;
 
 namespace AIaaS.Functions.Tests.Predictions;
 
-public sealed class PredictionDeadlineTests
+public sealed class PredictionDeadlineTests : IAsyncDisposable
 {
     private readonly SteppedTime _time = new();
+    private readonly PredictionAdmissionWorld _world;
+
+    public PredictionDeadlineTests() => _world = new PredictionAdmissionWorld(_time);
+
+    public ValueTask DisposeAsync() => _world.DisposeAsync();
 
     [Theory]
     [InlineData("predictions", "", "")]
@@ -20,17 +21,10 @@ public sealed class PredictionDeadlineTests
     [InlineData("infer", "", "")]
     public async Task A_body_that_is_sent_too_slowly_is_told_that_the_deadline_has_passed(string call, string query, string prefer)
     {
-        var body = new Pipe();
-        var http = new DefaultHttpContext();
-        http.SetCaller(new Caller("t", Role.Predictor, "key:1"));
-        http.Request.Body = body.Reader.AsStream();
-        http.Request.ContentType = "application/json";
-        http.Request.QueryString = new QueryString(query);
-        http.Request.Headers["Prefer"] = prefer;
-        http.Request.Headers[RequestDeadline.Header] = "250";
-        await body.Writer.WriteAsync("{\"rows\":["u8.ToArray());
+        var request = await PredictionCalls.BeginAsync(query, prefer);
+        request.Headers[RequestDeadline.Header] = "250";
 
-        var answering = AnswerAsync(call, http.Request);
+        var answering = PredictionCalls.AnswerAsync(call, request, _world.Admission, _time);
         _time.Advance(TimeSpan.FromMilliseconds(250));
 
         var refusal = await Assert.ThrowsAsync<ProblemException>(() => answering.WaitAsync(TimeSpan.FromSeconds(30)));
@@ -48,16 +42,5 @@ public sealed class PredictionDeadlineTests
         var parameters = new OpenApiGenerator().Describe(typeof(OpenApiGenerator).Assembly)["paths"]![path]!["post"]!["parameters"]!.AsArray();
 
         Assert.Contains(parameters, parameter => ((string?)parameter!["in"], (string?)parameter["name"]) == ("header", RequestDeadline.Header));
-    }
-
-    private Task<IResult> AnswerAsync(string call, HttpRequest request)
-    {
-        var predictions = new PredictionFunctions(null!, null!, _time);
-        return call switch
-        {
-            "predictions" => predictions.PredictAsync(request, "e"),
-            "explanations" => predictions.ExplainAsync(request, "e"),
-            _ => new InferenceFunctions(null!, null!, _time).InferAsync(request, "m"),
-        };
     }
 }

@@ -69,6 +69,17 @@ public sealed class PredictionAdmissionTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Room_is_judged_for_a_request_to_come_without_being_taken()
+    {
+        var admission = Admission(1);
+        for (var i = 0; i < 100; i++) admission.RequireRoom("a");
+
+        admission.Enter("a");
+
+        Assert.Equal(Problem.Unavailable, Assert.Throws<ProblemException>(() => admission.RequireRoom("a")).Problem);
+    }
+
+    [Fact]
     public async Task Requests_are_refused_and_models_dropped_while_memory_is_short()
     {
         (await _server.AcquireAsync(_source.Add(TestModels.Regression), default)).Dispose();
