@@ -62,14 +62,14 @@ public sealed partial class PredictionService(
         CancellationToken cancellationToken)
     {
         var key = ResponseCache.KeyOf(tenant, context, body);
-        if (responses.TryWrite(key, response, context.RequestId) is { } rows)
+        if (responses.TryWrite(key, response, context.RequestId, timeToLive) is { } rows)
         {
             return new PredictionSummary(rows, default, default, default, default) { Repeated = true };
         }
 
         var answer = new ArrayBufferWriter<byte>(1024);
         var summary = await PredictAsync(tenant, endpoint, body, answer, context, cancellationToken);
-        responses.Add(key, answer.WrittenSpan, summary.Rows, timeToLive);
+        responses.Add(key, answer.WrittenSpan, summary.Rows);
         response.Write(answer.WrittenSpan);
         return summary;
     }

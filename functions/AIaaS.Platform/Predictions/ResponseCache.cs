@@ -59,8 +59,12 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
     }
 
     /// <summary>Writes a kept answer under the new request's id.</summary>
-    /// <returns>The rows it predicts; null where none is kept.</returns>
-    internal int? TryWrite(in Key key, IBufferWriter<byte> response, string requestId)
+    /// <param name="key">Of the request.</param>
+    /// <param name="response">Where to.</param>
+    /// <param name="requestId">The new request's.</param>
+    /// <param name="timeToLive">How old an answer the asking endpoint repeats; the one that keeps it may be another with the same model.</param>
+    /// <returns>The rows it predicts; null where none is kept that is young enough.</returns>
+    internal int? TryWrite(in Key key, IBufferWriter<byte> response, string requestId, TimeSpan timeToLive)
     {
         Entry entry;
         lock (_lock)
@@ -70,14 +74,14 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
                 return null;
             }
 
+            // One too old here is left to endpoints that repeat older ones, until the new answer replaces it.
             entry = node.Value;
-            _leastRecentFirst.Remove(node);
-            if (time.GetUtcNow() >= entry.Expires)
+            if (time.GetElapsedTime(entry.Made) >= timeToLive)
             {
-                Drop(node);
                 return null;
             }
 
+            _leastRecentFirst.Remove(node);
             _leastRecentFirst.AddLast(node);
         }
 
@@ -93,8 +97,7 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
     /// <param name="key">Of its request.</param>
     /// <param name="answer">As it was written, with its <c>requestId</c> first.</param>
     /// <param name="rows">The rows it predicts.</param>
-    /// <param name="timeToLive">For how long.</param>
-    internal void Add(in Key key, ReadOnlySpan<byte> answer, int rows, TimeSpan timeToLive)
+    internal void Add(in Key key, ReadOnlySpan<byte> answer, int rows)
     {
         var reader = new Utf8JsonReader(answer);
         reader.Read();
@@ -114,7 +117,7 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
                 Drop(old);
             }
 
-            _entries[key] = _leastRecentFirst.AddLast(new Entry(key, rest, rows, time.GetUtcNow() + timeToLive));
+            _entries[key] = _leastRecentFirst.AddLast(new Entry(key, rest, rows, time.GetTimestamp()));
             _bytes += rest.Length + EntryBytes;
             while (_bytes > options.ResponseCacheBytes && _leastRecentFirst.First is { } oldest)
             {
@@ -133,5 +136,5 @@ public sealed class ResponseCache(PlatformOptions options, TimeProvider time)
     internal readonly record struct Key(
         string Tenant, string Model, int Version, (UnknownFeaturePolicy, NonFinitePolicy, RowFormat) Reading, UInt128 Hash, UInt128 MoreOfHash);
 
-    private sealed record Entry(Key Key, byte[] Rest, int Rows, DateTimeOffset Expires);
+    private sealed record Entry(Key Key, byte[] Rest, int Rows, long Made);
 }

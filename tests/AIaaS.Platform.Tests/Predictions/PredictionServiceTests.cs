@@ -236,6 +236,36 @@ public sealed class PredictionServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_endpoint_repeats_no_answer_that_is_older_than_its_own_setting_allows()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await _endpoints.PutAsync(Tenant, "long", new EndpointDefinition { Model = "m", ResponseCacheSeconds = 600 }, default, default);
+        await _endpoints.PutAsync(Tenant, "short", new EndpointDefinition { Model = "m", ResponseCacheSeconds = 5 }, default, default);
+
+        await RepeatedAsync("long");
+        var young = await RepeatedAsync("short");
+        _world.Runs.Time.Advance(TimeSpan.FromSeconds(6));
+        var old = (Long: await RepeatedAsync("long"), Short: await RepeatedAsync("short"));
+
+        Assert.True(young);
+        Assert.Equal((true, false), old);
+        Assert.True(await RepeatedAsync("short"));
+
+        async Task<bool> RepeatedAsync(string endpoint) => (await PredictAsync(endpoint, """{"rows":[{"length":1}]}""", "r")).Summary.Repeated;
+    }
+
+    [Fact]
+    public void Answers_are_kept_for_their_tenant_alone()
+    {
+        var cache = new ResponseCache(new PlatformOptions { Home = "unused" }, _world.Runs.Time);
+        var (context, body) = (new PredictionContext("r-1", "m", 1), new ReadOnlySequence<byte>("{}"u8.ToArray()));
+        cache.Add(ResponseCache.KeyOf("a", context, body), "{\"requestId\":\"r-1\",\"predictions\":[]}"u8, rows: 0);
+
+        Assert.NotNull(cache.TryWrite(ResponseCache.KeyOf("a", context, body), new ArrayBufferWriter<byte>(), "r-2", TimeSpan.FromSeconds(60)));
+        Assert.Null(cache.TryWrite(ResponseCache.KeyOf("b", context, body), new ArrayBufferWriter<byte>(), "r-3", TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
     public async Task Other_content_and_other_versions_are_predicted()
     {
         await TwoVersionsAsync();
