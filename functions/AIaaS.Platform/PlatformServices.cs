@@ -59,6 +59,7 @@ public static class PlatformServices
         services.AddSingleton<ModelImporter>();
         services.AddSingleton<EndpointDirectory>();
         services.AddSingleton<EndpointService>();
+        services.AddSingleton<EndpointWarmUp>();
 
         services.AddMetrics();
         services.AddSingleton<ServingMetrics>();

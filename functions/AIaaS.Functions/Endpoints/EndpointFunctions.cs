@@ -25,7 +25,7 @@ public sealed record EndpointView(
 }
 
 /// <summary>Endpoints: the names that predictions are asked of.</summary>
-public sealed class EndpointFunctions(EndpointService endpoints)
+public sealed class EndpointFunctions(EndpointService endpoints, EndpointWarmUp warmUp)
 {
     /// <summary>Makes or replaces an endpoint.</summary>
     [Function("PutEndpoint")]
@@ -41,6 +41,7 @@ public sealed class EndpointFunctions(EndpointService endpoints)
         Names.Require(endpoint, "endpoint");
         var definition = await request.ReadJsonAsync<EndpointDefinition>(request.Aborted());
         var (document, created) = await endpoints.PutAsync(tenant, endpoint, definition, request.ReadWriteConditions(), request.Aborted());
+        _ = warmUp.LoadAsync(tenant, document.Value);
         return Reply.Put(document.ETag, created, EndpointView.Of(document.Value));
     }
 

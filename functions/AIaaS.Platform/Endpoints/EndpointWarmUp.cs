@@ -1,0 +1,28 @@
+using AIaaS.Platform.Predictions;
+using Microsoft.Extensions.Logging;
+
+namespace AIaaS.Platform.Endpoints;
+
+/// <summary>Loads what an endpoint serves once it is written, so that its first requests find it ready.</summary>
+public sealed partial class EndpointWarmUp(ModelHost models, ILogger<EndpointWarmUp> logger)
+{
+    /// <summary>Loads the versions that get traffic, in the background and one after the other.</summary>
+    /// <returns>Ends once all were tried; never fails, since the endpoint's requests try again and are told the reason.</returns>
+    public Task LoadAsync(string tenant, Endpoint endpoint) => Task.Run(async () =>
+    {
+        foreach (var share in endpoint.Traffic.Where(share => share.Percent > 0))
+        {
+            try
+            {
+                await models.WarmUpAsync(tenant, endpoint.Model, share.Version, CancellationToken.None);
+            }
+            catch (Exception exception)
+            {
+                LogFailed(exception, endpoint.Model, share.Version, tenant, endpoint.Name);
+            }
+        }
+    });
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The model {Model} version {Version} could not be loaded beforehand for the endpoint {Tenant}/{Endpoint}.")]
+    private partial void LogFailed(Exception failure, string model, int version, string tenant, string endpoint);
+}
