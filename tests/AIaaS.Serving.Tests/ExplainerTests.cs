@@ -112,17 +112,54 @@ public class ExplainerTests
         await Assert.ThrowsAsync<InvalidDataException>(() => ExplainAsync(client, """{"rows":[{}]}""", """{"columns":["other"],"rows":[[1]]}"""));
     }
 
+    [Theory]
+    [InlineData(20_000)]
+    [InlineData(3)]
+    public async Task A_row_whose_answer_depends_on_others_is_explained_beside_the_others_of_its_request(int evaluations)
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Centered);
+        const string Rows = """{"rows":[[1],[3],[8]]}""";
+
+        var explanations = await ExplainAllAsync(client, Rows, """{"rows":[[4],[7],[10]]}""", new() { MaxEvaluations = evaluations });
+
+        // Less the mean of all three rows, and in the place of each a background row of 7 in the mean.
+        Assert.Equal([-3.0, -1.0, 4.0], (await client.PredictRowsAsync("[1],[3],[8]")).Select(p => p.GetProperty("value").GetDouble()));
+        Assert.Equal([-3.0, -1.0, 4.0], explanations.Select(e => Math.Round(e.GetProperty("prediction").GetDouble(), 4)));
+        foreach (var (number, explanation) in explanations.Index())
+        {
+            var (own, others) = (new[] { 1, 3, 8 }[number], 12 - new[] { 1, 3, 8 }[number]);
+            var background = evaluations > 3 ? 7 : (explanation.GetProperty("baseValue").GetDouble() * 3 / 2) + (others / 2.0);
+            Assert.Contains(Math.Round(background, 4), new[] { 4.0, 7.0, 10.0 });
+            Assert.Equal(background - ((background + others) / 3), explanation.GetProperty("baseValue").GetDouble(), 1e-4);
+            Assert.Equal((own - background) * 2 / 3, Attribution(explanation, "x"), 1e-4);
+        }
+    }
+
+    [Fact]
+    public async Task A_lone_row_is_not_explained_by_rows_that_its_request_does_not_have()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Centered);
+
+        var explanation = await ExplainAsync(client, """{"rows":[[1]]}""", """{"rows":[[5],[9]]}""");
+
+        // Alone it is its own mean, whatever it is.
+        Assert.Equal((0, 0, 0), (explanation.GetProperty("prediction").GetDouble(), explanation.GetProperty("baseValue").GetDouble(), Attribution(explanation, "x")));
+    }
+
     private static string Row(Random random) =>
         $"[{string.Join(',', Enumerable.Range(0, 10).Select(_ => (random.NextDouble() * 2).ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
 
     private static double Attribution(JsonElement explanation, string feature) => explanation.GetProperty("attributions").GetProperty(feature).GetDouble();
 
-    private static async Task<JsonElement> ExplainAsync(PredictionClient client, string body, string background, ExplanationOptions? options = null)
+    private static async Task<JsonElement> ExplainAsync(PredictionClient client, string body, string background, ExplanationOptions? options = null) =>
+        (await ExplainAllAsync(client, body, background, options))[0];
+
+    private static async Task<JsonElement[]> ExplainAllAsync(PredictionClient client, string body, string background, ExplanationOptions? options = null)
     {
         var response = new ArrayBufferWriter<byte>();
         await Explainer.ExplainAsync(
             client.Lease, new(System.Text.Encoding.UTF8.GetBytes(body)), System.Text.Encoding.UTF8.GetBytes(background), response, new PredictionContext("r", "m", 1), options ?? new(), default);
-        return JsonDocument.Parse(response.WrittenMemory).RootElement.GetProperty("explanations")[0];
+        return [.. JsonDocument.Parse(response.WrittenMemory).RootElement.GetProperty("explanations").EnumerateArray()];
     }
 
     private static TestModel Numbers(Func<Value[], Value> function, int features)

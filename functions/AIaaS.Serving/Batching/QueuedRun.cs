@@ -66,7 +66,7 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
 
 /// <summary>Rows that a workspace has parsed.</summary>
 internal sealed class RowsRun(PredictionWorkspace workspace, CancellationToken cancellationToken)
-    : QueuedRun(workspace.Rows.Rows, workspace.Plan.KeepsRowsApart, workspace.Plan.KeepsRowsApart || workspace.Plan.RunsSingleRows, cancellationToken)
+    : QueuedRun(workspace.Rows.Rows, workspace.Plan.KeepsRowsApart, !workspace.Plan.MixesRows, cancellationToken)
 {
     public PredictionWorkspace Workspace { get; } = workspace;
 

@@ -54,6 +54,7 @@ public static class Explainer
             var others = ReadBackground(plan, background);
             var scale = output.Output.Role == OutputRole.Probabilities ? options.Scale : ExplanationScale.Probability;
             var mixed = new RowBuffer(plan.Features);
+            var evaluations = plan.MixesRows ? options.MaxEvaluations / Math.Max(1, workspace.Rows.Rows) : options.MaxEvaluations;
             var explained = await ByTreesAsync(lease, plan, output, scale, mixed, workspace.Rows, others, cancellationToken);
             for (var row = 0; row < explained.Length; row++)
             {
@@ -65,7 +66,7 @@ public static class Explainer
                     plan.Features.Length,
                     output.Width,
                     others.Rows);
-                explained[row] = await shapley.ExplainAsync(options.MaxEvaluations, options.Seed);
+                explained[row] = await shapley.ExplainAsync(evaluations, options.Seed);
             }
 
             Write(response, context, plan, output, scale, explained!);
@@ -122,21 +123,35 @@ public static class Explainer
         IReadOnlyList<(int Background, bool[] IsOurs)> rows,
         CancellationToken cancellationToken)
     {
+        // Where a row's answer depends on the request's other rows, each run has them all.
+        var (together, own) = plan.MixesRows ? (ours.Rows.Rows, ours.Row) : (1, 0);
         mixed.Clear();
         foreach (var (background, isOurs) in rows)
-            mixed.AddMixed(ours, (others, background), isOurs);
-        var results = await RunAsync(lease, plan, output, mixed, rows.Count, cancellationToken);
+        {
+            for (var row = 0; row < together; row++)
+            {
+                if (row == own)
+                    mixed.AddMixed(ours, (others, background), isOurs);
+                else
+                    mixed.Add(ours.Rows, row);
+            }
+        }
+
+        var all = await RunAsync(lease, plan, output, mixed, plan.MixesRows ? together : mixed.Rows, cancellationToken);
+        var results = new double[rows.Count * output.Width];
+        for (var run = 0; run < rows.Count; run++)
+            all.AsSpan(((run * together) + own) * output.Width, output.Width).CopyTo(results.AsSpan(run * output.Width));
         for (var row = 0; scale == ExplanationScale.LogOdds && row < rows.Count; row++)
             ScoreLink.ToLogOdds(results.AsSpan(row * output.Width, output.Width));
         return results;
     }
 
     private static async ValueTask<double[]> RunAsync(
-        ModelLease lease, PredictionPlan plan, OutputPlan output, RowBuffer rows, int count, CancellationToken cancellationToken)
+        ModelLease lease, PredictionPlan plan, OutputPlan output, RowBuffer rows, int together, CancellationToken cancellationToken)
     {
-        var results = new double[count * output.Width];
-        var step = plan.RunsSingleRows ? 1 : count;
-        for (var first = 0; first < count; first += step)
+        var results = new double[rows.Rows * output.Width];
+        var step = plan.RunsSingleRows ? 1 : together;
+        for (var first = 0; first < rows.Rows; first += step)
         {
             var values = rows.CreateValues(first, step);
             try

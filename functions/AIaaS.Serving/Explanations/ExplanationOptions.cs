@@ -18,7 +18,9 @@ public sealed record ExplanationOptions
 {
     public ExplanationScale Scale { get; init; }
 
-    /// <summary>Most rows that the model is run on for each explanation.</summary>
+    /// <summary>
+    /// Most rows that the model is run on for each explanation; those beside the explained one count too where its answer depends on them.
+    /// </summary>
     public int MaxEvaluations { get; init; } = 20_000;
 
     /// <summary>Decides the permutations; the same seed gives the same attributions.</summary>

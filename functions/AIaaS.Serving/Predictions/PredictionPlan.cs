@@ -49,6 +49,9 @@ internal sealed class PredictionPlan
     /// <summary>Whether a row's outputs are the same whichever other rows it is run with, so that requests may share a run.</summary>
     public bool KeepsRowsApart { get; }
 
+    /// <summary>Whether a row's outputs may depend on those it is run with, so that a request's rows have to run together.</summary>
+    public bool MixesRows => !KeepsRowsApart && !RunsSingleRows;
+
     /// <returns>-1 where the model has no such feature.</returns>
     public int FindFeature(ReadOnlySpan<byte> utf8Name) => _featuresByName.TryGetValue(utf8Name, out var index) ? index : -1;
 

@@ -106,6 +106,15 @@ internal sealed class RowBuffer
         Rows += source.Rows;
     }
 
+    /// <summary>Adds one row of a buffer for the same model.</summary>
+    public void Add(RowBuffer source, int row)
+    {
+        BeginRow();
+        for (var i = 0; i < Columns.Length; i++)
+            Columns[i].Copy(source.Columns[i], row, Rows);
+        Rows++;
+    }
+
     /// <summary>Adds a row of which some features are one row's, and the others another's.</summary>
     /// <param name="ours">A row of a buffer for the same model.</param>
     /// <param name="others">Another one.</param>
