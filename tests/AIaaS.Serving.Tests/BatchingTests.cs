@@ -299,6 +299,43 @@ public sealed class BatchingTests
     }
 
     [Fact]
+    public async Task A_small_request_is_not_refused_for_a_large_one_that_it_takes_turns_with()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Regression, OneLane with { MaxRows = 10, Turn = TimeSpan.FromHours(1) });
+        var model = client.Lease.Model;
+        model.Queue.Cost.Record(10, TimeProvider.System.TimestampFrequency);
+        Assert.True(model.Queue.TryEnter(1, out _));
+        var large = model.Queue.RunAsync(new Probe("large", 1000, [], canSplit: true), model, timeout: null);
+
+        // One part of it, which takes a second, comes before a small request, and all of it before another large one's end.
+        var small = client.PredictAsync(Row(1), timeout: TimeSpan.FromSeconds(2));
+        var hasty = await Assert.ThrowsAsync<PredictionOverloadException>(() => client.PredictAsync(Row(2), timeout: TimeSpan.FromSeconds(0.5)));
+        var other = await Assert.ThrowsAsync<PredictionOverloadException>(
+            () => model.Queue.RunAsync(new Probe("other", 1000, [], canSplit: true), model, timeout: null));
+
+        Assert.Equal((2, 101), (hasty.RetryAfter.TotalSeconds, other.RetryAfter.TotalSeconds));
+        model.Queue.Exit(model);
+        Assert.Equal(2.5, Value(await small.WaitAsync(Patience)));
+        await large.WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task A_large_request_waits_for_no_more_of_another_than_runs_before_its_own_end()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.Regression, OneLane with { MaxRows = 10, Turn = TimeSpan.FromHours(1) });
+        var model = client.Lease.Model;
+        model.Queue.Cost.Record(10, TimeProvider.System.TimestampFrequency);
+        Assert.True(model.Queue.TryEnter(1, out _));
+        var longer = model.Queue.RunAsync(new Probe("longer", 1000, [], canSplit: true), model, timeout: null);
+
+        var shorter = model.Queue.RunAsync(new Probe("shorter", 20, [], canSplit: true), model, timeout: null);
+
+        Assert.Equal(2, model.Queue.Waiting);
+        model.Queue.Exit(model);
+        await Task.WhenAll(longer, shorter).WaitAsync(Patience);
+    }
+
+    [Fact]
     public async Task Tensors_take_turns_with_rows()
     {
         await using var client = await PredictionClient.StartAsync(TestModels.Regression, OneLane);

@@ -19,6 +19,8 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
     private readonly LinkedList<QueuedRun> _large = [];
     private int _running;
     private long _waitingRows;
+    private long _largeRows;
+    private int _loners;
     private bool _wasLarge;
     private long _runs;
     private long _requests;
@@ -48,14 +50,14 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
     public RunStatistics GetStatistics() => new(
         Interlocked.Read(ref _runs), Interlocked.Read(ref _requests), Interlocked.Read(ref _rows), Interlocked.Read(ref _joinedRuns), Volatile.Read(ref _largestRun));
 
-    /// <summary>Refuses a request before any work is spent on it.</summary>
+    /// <summary>Refuses a request before any work is spent on it; its rows are not known yet, and taken to be few.</summary>
     /// <exception cref="PredictionOverloadException">It would have to wait too long.</exception>
     public void ThrowIfFull(TimeSpan? timeout)
     {
         if (Volatile.Read(ref _waitingRows) == 0)
             return;
         lock (_lock)
-            ThrowIfFullLocked(timeout);
+            ThrowIfFullLocked(RowsBeforeSmall(), timeout);
     }
 
     /// <summary>Lets a request run on its own thread.</summary>
@@ -103,7 +105,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
         bool start;
         lock (_lock)
         {
-            ThrowIfFullLocked(timeout);
+            ThrowIfFullLocked(IsLarge(run) ? RowsBeforeLarge(run.Rows) : RowsBeforeSmall(), timeout);
             Add(run);
             start = _running < lanes;
             if (start)
@@ -136,13 +138,28 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
             Volatile.Write(ref _largestRun, rows);
     }
 
-    private void ThrowIfFullLocked(TimeSpan? timeout)
+    private void ThrowIfFullLocked(long rowsBefore, TimeSpan? timeout)
     {
-        var wait = TimeSpan.FromSeconds(_waitingRows * Cost.Row / lanes);
+        var wait = TimeSpan.FromSeconds(rowsBefore * Cost.Row / lanes);
         if (_small.Count + _large.Count >= options.MaxWaiting || wait > options.MaxWait)
             throw new PredictionOverloadException("The model has more requests than it can answer. Send fewer at a time, or try again.", RoundUp(wait));
         if (wait > timeout)
             throw new PredictionOverloadException("The request cannot be answered before its deadline, because others came before it. Try again, or allow it more time.", RoundUp(wait));
+    }
+
+    /// <summary>Rows that run before a small request: those of the small ones that wait, and a part of a large one before each of their turns and its own.</summary>
+    private long RowsBeforeSmall()
+    {
+        var (small, most) = (_waitingRows - _largeRows, RowsPerTurn);
+        var turns = Joins ? Math.Min(_small.Count, _loners + (small / most)) : _small.Count;
+        return small + Math.Min(_largeRows, (turns + 1) * most);
+    }
+
+    /// <summary>Rows that run before the last of a large request: of each other large one as many as it has, and small ones in turn with all of these.</summary>
+    private long RowsBeforeLarge(long rows)
+    {
+        var large = Math.Min(_largeRows, _large.Count * rows);
+        return large + Math.Min(_waitingRows - _largeRows, large + rows);
     }
 
     private static TimeSpan RoundUp(TimeSpan wait) => TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(wait.TotalSeconds)));
@@ -150,16 +167,28 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
     private void Add(QueuedRun run)
     {
         run.State = QueuedRunState.Waiting;
-        run.Node = (run.CanSplit && run.Rows - run.Done > RowsPerTurn ? _large : _small).AddLast(run);
-        _waitingRows += run.Rows - run.Done;
+        run.Node = (IsLarge(run) ? _large : _small).AddLast(run);
+        Count(run, 1);
     }
 
     private void Remove(QueuedRun run)
     {
+        Count(run, -1);
         run.Node!.List!.Remove(run.Node);
         run.Node = null;
-        _waitingRows -= run.Rows - run.Done;
     }
+
+    private void Count(QueuedRun run, int sign)
+    {
+        var rows = sign * (run.Rows - run.Done);
+        _waitingRows += rows;
+        if (run.Node!.List == _large)
+            _largeRows += rows;
+        else if (run is not { CanJoin: true, Done: 0 })
+            _loners += sign;
+    }
+
+    private bool IsLarge(QueuedRun run) => run.CanSplit && run.Rows - run.Done > RowsPerTurn;
 
     private void Leave(QueuedRun run)
     {
