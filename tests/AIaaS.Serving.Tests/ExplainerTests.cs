@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using AIaaS.Formats;
 using AIaaS.Learning.Onnx;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Explanations;
 using AIaaS.Serving.Predictions;
 using Google.Protobuf;
@@ -144,6 +145,21 @@ public class ExplainerTests
 
         // Alone it is its own mean, whatever it is.
         Assert.Equal((0, 0, 0), (explanation.GetProperty("prediction").GetDouble(), explanation.GetProperty("baseValue").GetDouble(), Attribution(explanation, "x")));
+    }
+
+    [Fact]
+    public async Task An_explanation_takes_turns_that_are_no_longer_than_other_requests_have()
+    {
+        await using var client = await PredictionClient.StartAsync(
+            TestModels.TenNumbers, new() { Mode = BatchingMode.On, Lanes = 1, MaxRows = 10, Turn = TimeSpan.FromHours(1) });
+        var random = new Random(7);
+        var body = $"{{\"rows\":[{Row(random)}]}}";
+        var background = $"{{\"rows\":[{Row(random)}]}}";
+
+        var explanation = await ExplainAsync(client, body, background);
+
+        Assert.Equal("exact", explanation.GetProperty("method").GetString());
+        Assert.Equal((103, 1024, 10), (client.Lease.Runs.Runs, client.Lease.Runs.Rows, client.Lease.Runs.LargestRun));
     }
 
     private static string Row(Random random) =>

@@ -108,7 +108,7 @@ public static class Explainer
         mixed.Clear();
         mixed.Append(others);
         mixed.Append(rows);
-        var given = await RunAsync(lease, plan, output, mixed, mixed.Rows, cancellationToken);
+        var given = await RunAsync(lease, plan, output, mixed, together: null, cancellationToken);
         return trees.Explain(plan, mixed, others.Rows, given, scale, cancellationToken);
     }
 
@@ -137,7 +137,7 @@ public static class Explainer
             }
         }
 
-        var all = await RunAsync(lease, plan, output, mixed, plan.MixesRows ? together : mixed.Rows, cancellationToken);
+        var all = await RunAsync(lease, plan, output, mixed, plan.MixesRows ? together : null, cancellationToken);
         var results = new double[rows.Count * output.Width];
         for (var run = 0; run < rows.Count; run++)
             all.AsSpan(((run * together) + own) * output.Width, output.Width).CopyTo(results.AsSpan(run * output.Width));
@@ -147,12 +147,13 @@ public static class Explainer
     }
 
     private static async ValueTask<double[]> RunAsync(
-        ModelLease lease, PredictionPlan plan, OutputPlan output, RowBuffer rows, int together, CancellationToken cancellationToken)
+        ModelLease lease, PredictionPlan plan, OutputPlan output, RowBuffer rows, int? together, CancellationToken cancellationToken)
     {
         var results = new double[rows.Rows * output.Width];
-        var step = plan.RunsSingleRows ? 1 : together;
-        for (var first = 0; first < rows.Rows; first += step)
+        for (var (first, step) = (0, 0); first < rows.Rows; first += step)
         {
+            // No more at a time than the parts of a large prediction have, so that other requests run between.
+            step = Math.Min(rows.Rows - first, plan.RunsSingleRows ? 1 : together ?? lease.Model.Queue.RowsPerTurn);
             var values = rows.CreateValues(first, step);
             try
             {
