@@ -77,6 +77,33 @@ public sealed class BatchPredictionTests(HostFixture host)
     }
 
     [Fact]
+    public async Task What_is_answered_later_keeps_its_columns_and_its_key()
+    {
+        var endpoint = await host.PenguinsEndpointAsync();
+        var key = Guid.NewGuid().ToString();
+        const string Rows = """{"columns":["flipper_length_mm","bill_length_mm","island"],"rows":[[211,46.1,"Biscoe"]]}""";
+
+        var first = await PostLaterAsync(Rows, HttpStatusCode.Accepted);
+        var again = await PostLaterAsync(Rows, HttpStatusCode.Accepted);
+        await PostLaterAsync("""{"rows":[{"island":"Dream"}]}""", HttpStatusCode.UnprocessableEntity);
+
+        Assert.Equal(Text(first, "id"), Text(again, "id"));
+        var batch = await AwaitAsync(host.Admin, Text(first, "id"));
+        Assert.Equal("Gentoo", Text(Assert.Single(await LinesAsync(Text(batch, "results"))), "label"));
+
+        async Task<JsonElement> PostLaterAsync(string body, HttpStatusCode expected)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/endpoints/{endpoint}/predictions")
+            {
+                Content = ApiClient.Text(body, "application/json"),
+                Headers = { { "Prefer", "respond-async" }, { "Idempotency-Key", key } },
+            };
+            using var answer = await host.Admin.Http.SendAsync(request);
+            return await ApiClient.ReadAsync(answer, expected);
+        }
+    }
+
+    [Fact]
     public async Task The_same_idempotency_key_makes_one_batch()
     {
         var endpoint = await host.PenguinsEndpointAsync();
@@ -96,6 +123,7 @@ public sealed class BatchPredictionTests(HostFixture host)
     [InlineData("""{"endpoint":"ENDPOINT","rows":[{}],"webhook":{"url":"not a url"}}""", "webhook.url")]
     [InlineData("""{"endpoint":"ENDPOINT","rows":[{}],"webhook":{"url":"ftp://example.com"}}""", "webhook.url")]
     [InlineData("""{"endpoint":"ENDPOINT","rows":[{}],"format":"xlsx"}""", "format")]
+    [InlineData("""{"endpoint":"ENDPOINT","dataset":"d","columns":["a"]}""", "columns")]
     public async Task What_is_not_acceptable_is_refused_by_name(string body, string field)
     {
         var endpoint = await host.PenguinsEndpointAsync();

@@ -121,6 +121,11 @@ public sealed class BatchPredictionFunctions(BatchPredictionService batches, Ide
         var asked = body.Value;
         RequireOne(asked.Endpoint is not null, "endpoint", asked.Model is not null, "model");
         RequireOne(asked.Rows is not null, "rows", asked.Dataset is not null, "dataset");
+        if (asked.Columns is not null && asked.Rows is null)
+        {
+            throw new ProblemException(Problem.InvalidValue, "'columns' names the values of 'rows'; a data set has its own.") { Field = "columns" };
+        }
+
         var batch = new NewBatch
         {
             Id = await IdOfAsync(request, key, body.Digest),
@@ -130,6 +135,7 @@ public sealed class BatchPredictionFunctions(BatchPredictionService batches, Ide
             Input = asked.Dataset is null
                 ? new BatchInput { Kind = BatchInputKind.Rows }
                 : new BatchInput { Kind = BatchInputKind.Dataset, Dataset = Names.Require(asked.Dataset, "dataset"), Version = asked.Version },
+            Columns = asked.Columns,
             Format = asked.Format,
             Webhook = asked.Webhook is null ? null : ReadUrl(asked.Webhook.Url, "webhook.url"),
         };
@@ -157,7 +163,10 @@ public sealed class BatchPredictionFunctions(BatchPredictionService batches, Ide
         return await batches.CreateAsync(request.Tenant(), batch, request.Body, request.Aborted());
     }
 
-    private async Task<string> IdOfAsync(HttpRequest request, string? key, string digest)
+    private Task<string> IdOfAsync(HttpRequest request, string? key, string digest) => IdOfAsync(request, batches, idempotency, key, digest);
+
+    /// <returns>The id of the batch that a request makes, or made when it came first.</returns>
+    internal static async Task<string> IdOfAsync(HttpRequest request, BatchPredictionService batches, IdempotencyKeys idempotency, string? key, string digest)
         => key is null
             ? batches.NewId()
             : (await idempotency.ClaimAsync(request.Tenant(), "create-batch-prediction", key, digest, batches.NewId(), request.Aborted())).Resource;

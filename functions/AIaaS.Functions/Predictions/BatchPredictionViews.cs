@@ -18,6 +18,9 @@ public sealed record BatchPredictionRequest
     /// <summary>The rows, each an object by feature name or an array in feature order; or give `dataset`.</summary>
     public IReadOnlyList<JsonElement>? Rows { get; init; }
 
+    /// <summary>The feature of each value where rows are arrays; the signature's order without it.</summary>
+    public IReadOnlyList<string>? Columns { get; init; }
+
     /// <summary>The data set whose rows are predicted; or give `rows`.</summary>
     public string? Dataset { get; init; }
 

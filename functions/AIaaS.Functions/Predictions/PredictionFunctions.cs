@@ -13,7 +13,8 @@ using Microsoft.Azure.Functions.Worker;
 namespace AIaaS.Functions.Predictions;
 
 /// <summary>Predictions of endpoints.</summary>
-public sealed class PredictionFunctions(PredictionService predictions, BatchPredictionService batches, PredictionAdmission admission, TimeProvider time)
+public sealed class PredictionFunctions(
+    PredictionService predictions, BatchPredictionService batches, PredictionAdmission admission, IdempotencyKeys idempotency, TimeProvider time)
 {
     private const long LargestRequest = 16 << 20;
 
@@ -22,7 +23,7 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
     [Function("Predict")]
     [RequiresRole(Role.Predictor)]
     [RequestLimits(MaxBodyBytes = LargestRequest, TimeoutSeconds = 60)]
-    [Takes(typeof(PredictionRequestBody), ContentTypes = "text/csv, text/plain, image/jpeg, image/png", Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
+    [Takes(typeof(PredictionRequestBody), ContentTypes = "text/csv, text/plain, image/jpeg, image/png", IdempotencyKey = true, Example = """{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"flipper_length_mm":211}]}""")]
     [Answers(200, typeof(PredictionAnswerBody), Example = """{"requestId":"4bf92f3577b34da6a3ce929d0e0e4736","model":{"name":"penguins","version":1},"predictions":[{"label":"Gentoo","probabilities":{"Adelie":0.001,"Chinstrap":0.004,"Gentoo":0.995}}]}""")]
     [TakesQuery("explain", "Whether each prediction is explained as well.", Type = typeof(bool))]
     [TakesQuery("scale", "What explanations of classes add up to; their probability without it.", Values = "probability, log-odds")]
@@ -117,9 +118,16 @@ public sealed class PredictionFunctions(PredictionService predictions, BatchPred
 
     private async Task<IResult> PredictLaterAsync(HttpRequest request, string endpoint, CancellationToken cancellationToken)
     {
-        var body = await request.ReadJsonAsync<PredictionRequestBody>(cancellationToken);
-        var batch = new NewBatch { Id = batches.NewId(), Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.Rows } };
-        var made = await batches.CreateAsync(request.Tenant(), batch, body.Rows, cancellationToken);
+        var key = request.ReadIdempotencyKey();
+        var body = await request.ReadJsonWithDigestAsync<PredictionRequestBody>(cancellationToken);
+        var batch = new NewBatch
+        {
+            Id = await BatchPredictionFunctions.IdOfAsync(request, batches, idempotency, key, $"{endpoint} {body.Digest}"),
+            Endpoint = endpoint,
+            Input = new BatchInput { Kind = BatchInputKind.Rows },
+            Columns = body.Value.Columns,
+        };
+        var made = await batches.CreateAsync(request.Tenant(), batch, body.Value.Rows, cancellationToken);
         request.HttpContext.Response.Headers["Preference-Applied"] = HttpRequestExtensions.RespondAsync;
         return BatchPredictionFunctions.Accepted(made);
     }

@@ -24,7 +24,7 @@ internal static class PredictionCalls
 
     public static Task<IResult> AnswerAsync(string call, HttpRequest request, PredictionAdmission admission, TimeProvider time)
     {
-        var predictions = new PredictionFunctions(null!, null!, admission, time);
+        var predictions = new PredictionFunctions(null!, null!, admission, null!, time);
         return call switch
         {
             "predictions" => predictions.PredictAsync(request, "e"),

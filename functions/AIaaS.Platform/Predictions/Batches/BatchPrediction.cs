@@ -88,6 +88,11 @@ public sealed record BatchPrediction
 
     public UnknownFeatures UnknownFeatures { get; init; }
 
+    public NonFinite NonFinite { get; init; }
+
+    /// <summary>The feature of each value where rows of a request are arrays; null for the order of the signature.</summary>
+    public IReadOnlyList<string>? Columns { get; init; }
+
     public required BatchInput Input { get; init; }
 
     public required TableFormat Format { get; init; }

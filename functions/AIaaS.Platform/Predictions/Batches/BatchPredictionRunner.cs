@@ -293,8 +293,11 @@ public sealed partial class BatchPredictionRunner(
                 var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
                     ? UnknownFeaturePolicy.Ignore
                     : UnknownFeaturePolicy.Refuse;
-                var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy, BypassCircuit: true);
-                await predictor.PredictAsync(lease, BodyOf(lines, rows), answer, context, cancellationToken);
+                var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy, BypassCircuit: true)
+                {
+                    NonFinite = batch.NonFinite is Endpoints.NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+                };
+                await predictor.PredictAsync(lease, BodyOf(batch.Columns, lines, rows), answer, context, cancellationToken);
                 ReadPredictions(answer.WrittenSpan, rows, outcomes);
                 return;
             }
@@ -310,10 +313,18 @@ public sealed partial class BatchPredictionRunner(
     private static List<RowOutcome> PassOver(List<string> lines)
         => [.. lines.Select(_ => new RowOutcome(null, "The host ended again and again while it predicted this row and those beside it; they were passed over."))];
 
-    private static ReadOnlySequence<byte> BodyOf(List<string> lines, List<int> rows)
+    private static ReadOnlySequence<byte> BodyOf(IReadOnlyList<string>? columns, List<string> lines, List<int> rows)
     {
         var body = new ArrayBufferWriter<byte>();
-        body.Write("{\"rows\":["u8);
+        body.Write("{"u8);
+        if (columns is not null)
+        {
+            body.Write("\"columns\":"u8);
+            body.Write(JsonSerializer.SerializeToUtf8Bytes(columns));
+            body.Write(","u8);
+        }
+
+        body.Write("\"rows\":["u8);
         for (var i = 0; i < rows.Count; i++)
         {
             if (i > 0)

@@ -30,6 +30,9 @@ public sealed record NewBatch
 
     public required BatchInput Input { get; init; }
 
+    /// <summary>The feature of each value where rows are arrays; null for the order of the signature.</summary>
+    public IReadOnlyList<string>? Columns { get; init; }
+
     public TableFormat Format { get; init; }
 
     /// <summary>Null for nobody.</summary>
@@ -237,9 +240,9 @@ public sealed class BatchPredictionService(
             webhooks.Demand(url, "webhook.url");
         }
 
-        var (model, version, unknown) = batch.Endpoint is { } endpoint
+        var (model, version, unknown, nonFinite) = batch.Endpoint is { } endpoint
             ? await OfEndpointAsync(tenant, endpoint, cancellationToken)
-            : (batch.Model!, batch.ModelVersion ?? await registry.DefaultVersionAsync(tenant, batch.Model!, cancellationToken), UnknownFeatures.Refuse);
+            : (batch.Model!, batch.ModelVersion ?? await registry.DefaultVersionAsync(tenant, batch.Model!, cancellationToken), UnknownFeatures.Refuse, NonFinite.Refuse);
         await registry.GetVersionAsync(tenant, model, version, cancellationToken);
         return new BatchPrediction
         {
@@ -249,6 +252,8 @@ public sealed class BatchPredictionService(
             Model = model,
             ModelVersion = version,
             UnknownFeatures = unknown,
+            NonFinite = nonFinite,
+            Columns = batch.Columns,
             Input = batch.Input,
             Format = batch.Format,
             Webhook = batch.Webhook is null ? null : new BatchWebhook { Url = batch.Webhook, Secret = Convert.ToBase64String(RandomNumberGenerator.GetBytes(SecretBytes)) },
@@ -257,10 +262,11 @@ public sealed class BatchPredictionService(
     }
 
     // One batch is answered by one version, so that its results can be compared with one another: the one with most of the traffic.
-    private async Task<(string Model, int Version, UnknownFeatures Unknown)> OfEndpointAsync(string tenant, string name, CancellationToken cancellationToken)
+    private async Task<(string Model, int Version, UnknownFeatures Unknown, NonFinite NonFinite)> OfEndpointAsync(
+        string tenant, string name, CancellationToken cancellationToken)
     {
         var endpoint = await endpoints.FindAsync(tenant, name, cancellationToken) ?? throw new ProblemException(Problem.NotFound, $"There is no endpoint '{name}'.");
-        return (endpoint.Model, endpoint.Traffic.MaxBy(share => share.Percent)!.Version, endpoint.UnknownFeatures);
+        return (endpoint.Model, endpoint.Traffic.MaxBy(share => share.Percent)!.Version, endpoint.UnknownFeatures, endpoint.NonFinite);
     }
 
     private async Task<BatchPrediction> EnqueueAsync(string tenant, BatchPrediction batch, CancellationToken cancellationToken)

@@ -321,6 +321,25 @@ public sealed class BatchPredictionTests
     }
 
     [Fact]
+    public async Task Rows_as_arrays_are_read_by_their_columns_and_the_endpoints_way_with_what_is_not_finite()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.Endpoints.PutAsync(Tenant, "m", new EndpointDefinition { Model = "m", NonFinite = NonFinite.Missing }, default, default);
+        var batch = new NewBatch { Id = "b", Endpoint = "m", Input = new BatchInput { Kind = BatchInputKind.Rows }, Columns = ["mass", "length"] };
+        var named = new NewBatch { Id = "c", Endpoint = "m", Input = new BatchInput { Kind = BatchInputKind.Rows } };
+
+        await world.Service.CreateAsync(Tenant, batch, [.. JsonDocument.Parse("""[[1,3]]""").RootElement.EnumerateArray()], default);
+        await world.Service.CreateAsync(Tenant, named, [.. JsonDocument.Parse("""[{"length":3,"mass":1}]""").RootElement.EnumerateArray()], default);
+        var made = await world.RunAsync();
+        await world.RunAsync("c");
+
+        Assert.Equal(NonFinite.Missing, made.NonFinite);
+        Assert.Equal(
+            Assert.Single(await world.ResultsAsync("c")).GetProperty("value").GetDouble(),
+            Assert.Single(await world.ResultsAsync()).GetProperty("value").GetDouble());
+    }
+
+    [Fact]
     public async Task The_same_id_with_another_file_is_refused_and_the_input_stays()
     {
         await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
