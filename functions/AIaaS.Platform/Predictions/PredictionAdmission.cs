@@ -8,7 +8,8 @@ namespace AIaaS.Platform.Predictions;
 /// <summary>Bounds what is predicted at the same time, so that what is accepted is answered as fast as ever.</summary>
 /// <remarks>
 /// A tenant may have as many requests under way as there is room for, divided by the tenants that have any; alone it leaves an
-/// eighth free, so that others get in.
+/// eighth free, so that others get in. Where memory is short and no collection frees any, one request at a time is let in: what
+/// the process needs to live at all may be above a bound that is set too low, and refusing everything would not change that.
 /// </remarks>
 public sealed partial class PredictionAdmission
 {
@@ -34,6 +35,7 @@ public sealed partial class PredictionAdmission
     private long _collected;
     private int _collecting;
     private volatile bool _memoryIsShort;
+    private volatile bool _collectedInVain;
 
     public PredictionAdmission(PlatformOptions options, ModelServer server, ServingMetrics metrics, TimeProvider time, ILogger<PredictionAdmission> logger)
         : this(options, server, metrics, time, logger, static () => Environment.WorkingSet, CollectGarbage)
@@ -64,9 +66,10 @@ public sealed partial class PredictionAdmission
     /// <exception cref="ProblemException">There is no room for it now.</exception>
     public void RequireRoom(string tenant)
     {
-        RequireMemory();
+        var isShort = IsMemoryShort();
         lock (_lock)
         {
+            RequireMemory(isShort);
             RequireTurn(tenant);
         }
     }
@@ -75,9 +78,10 @@ public sealed partial class PredictionAdmission
     /// <exception cref="ProblemException">There is no room for it now.</exception>
     public Admitted Enter(string tenant)
     {
-        RequireMemory();
+        var isShort = IsMemoryShort();
         lock (_lock)
         {
+            RequireMemory(isShort);
             _underWay[tenant] = RequireTurn(tenant) + 1;
             _total++;
         }
@@ -85,9 +89,9 @@ public sealed partial class PredictionAdmission
         return new Admitted(this, tenant);
     }
 
-    private void RequireMemory()
+    private void RequireMemory(bool isShort)
     {
-        if (IsMemoryShort())
+        if (isShort && (_total > 0 || !_collectedInVain))
         {
             throw Refusal("memory", Problem.Unavailable, "The server is short of memory. Try again in a moment.", RetryAfterMemory);
         }
@@ -158,7 +162,8 @@ public sealed partial class PredictionAdmission
         try
         {
             _collect();
-            _memoryIsShort = _readMemory() > _memoryLimit;
+            var isShort = _readMemory() > _memoryLimit;
+            (_memoryIsShort, _collectedInVain) = (isShort, isShort);
         }
         finally
         {
@@ -176,7 +181,7 @@ public sealed partial class PredictionAdmission
         return new ProblemException(problem, detail) { RetryAfter = retryAfter };
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The process has {Bytes} bytes of memory, more than the {Limit} it may have: models are dropped, garbage is collected and predictions refused.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The process has {Bytes} bytes of memory, more than the {Limit} it may have: models are dropped, garbage is collected and predictions are refused.")]
     private partial void LogMemory(long bytes, long limit);
 
     /// <summary>A request that was let in.</summary>

@@ -119,6 +119,8 @@ public sealed class PredictionAdmissionTests : IAsyncDisposable
             go.Wait();
         };
         var admission = Admission(16);
+        admission.Enter("b");
+        _time.Advance(TimeSpan.FromSeconds(2));
         _memory = 2000;
 
         Refused(times: 10);
@@ -142,6 +144,23 @@ public sealed class PredictionAdmissionTests : IAsyncDisposable
                 _time.Advance(TimeSpan.FromSeconds(2));
             }
         }
+    }
+
+    [Fact]
+    public async Task Where_no_collection_frees_memory_one_request_at_a_time_is_let_in()
+    {
+        var admission = Admission(16);
+        _memory = 2000;
+        Assert.Throws<ProblemException>(() => admission.Enter("a"));
+        await admission.Collection;
+
+        using (admission.Enter("a"))
+        {
+            Assert.Throws<ProblemException>(() => admission.Enter("b"));
+            Assert.Throws<ProblemException>(() => admission.RequireRoom("b"));
+        }
+
+        admission.Enter("b");
     }
 
     private PredictionAdmission Admission(int most) => new(
