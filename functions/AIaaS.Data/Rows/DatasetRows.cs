@@ -184,10 +184,8 @@ public sealed class DatasetRows : IDisposable
         {
             for (int row = 0; row < result.RowCount; row++)
             {
-                if (taken == limit)
-                    return last;
                 // Known not to be the last only now that there is another.
-                if (full)
+                if (full || taken == limit)
                     return last;
                 last = result.Vector(0).Int64(row);
                 taken++;

@@ -42,11 +42,15 @@ public sealed class IdempotencyKeys(Catalog catalog, TimeProvider time)
             Kind, tenant, name, current => current is null || now - current.Created >= Lifetime ? ours : current, cancellationToken);
         if (document.Value.Digest != digest)
         {
-            throw new ProblemException(Problem.IdempotencyKeyReused, "This key came with another body before. Send a new key with a new request.") { Field = Header };
+            throw Reused();
         }
 
         return new IdempotencyClaim(document.Value.Resource, ReferenceEquals(document.Value, ours));
     }
+
+    /// <summary>The refusal of a request whose key came with another one before.</summary>
+    internal static ProblemException Reused()
+        => new(Problem.IdempotencyKeyReused, "This key came with another body before. Send a new key with a new request.") { Field = Header };
 
     /// <summary>Forgets the keys that are over 24 hours old.</summary>
     /// <returns>How many.</returns>

@@ -94,8 +94,8 @@ public sealed partial class PredictionService(
     private static PredictionContext ContextOf(Endpoint endpoint, int version, string requestId, TimeSpan? timeout, RowFormat format)
         => new(requestId, endpoint.Model, version)
         {
-            UnknownFeatures = endpoint.UnknownFeatures is UnknownFeatures.Ignore ? UnknownFeaturePolicy.Ignore : UnknownFeaturePolicy.Refuse,
-            NonFinite = endpoint.NonFinite is NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+            UnknownFeatures = endpoint.UnknownFeatures.ToPolicy(),
+            NonFinite = endpoint.NonFinite.ToPolicy(),
             Format = format,
             Timeout = timeout,
         };

@@ -207,33 +207,8 @@ public sealed class ModelServer(
             place = _firstComeFirst.AddLast(entry);
         try
         {
-            while (true)
-            {
-                Task roomMade;
-                List<LoadedModel> evicted = [];
-                bool fits;
-                lock (_lock)
-                {
-                    roomMade = _roomMade.Task;
-                    fits = _firstComeFirst.First == place;
-                    if (fits)
-                    {
-                        EvictLocked(options.MemoryBudgetBytes - _reserved - bytes, entry, evicted);
-                        fits = _reserved == 0 || _bytes + _reserved + bytes <= options.MemoryBudgetBytes;
-                    }
-
-                    if (fits)
-                    {
-                        _reserved += bytes;
-                        entry.Reserved = bytes;
-                    }
-                }
-
-                evicted.ForEach(m => m.Release());
-                if (fits)
-                    return;
+            while (!TryReserve(place, bytes, out var roomMade))
                 await roomMade.WaitAsync(cancellationToken);
-            }
         }
         finally
         {
@@ -243,15 +218,40 @@ public sealed class ModelServer(
         }
     }
 
+    /// <param name="place">The load's, in the order in which they came.</param>
+    /// <param name="bytes">What it will count.</param>
+    /// <param name="roomMade">Ends when it is worth while to try again.</param>
+    private bool TryReserve(LinkedListNode<Entry> place, long bytes, out Task roomMade)
+    {
+        List<LoadedModel> evicted = [];
+        lock (_lock)
+        {
+            roomMade = _roomMade.Task;
+            if (_firstComeFirst.First != place)
+                return false;
+            EvictLocked(options.MemoryBudgetBytes - _reserved - bytes, place.Value, evicted);
+            if (_reserved == 0 || _bytes + _reserved + bytes <= options.MemoryBudgetBytes)
+            {
+                _reserved += bytes;
+                place.Value.Reserved = bytes;
+            }
+        }
+
+        evicted.ForEach(m => m.Release());
+        return place.Value.Reserved > 0;
+    }
+
     private void GiveBack(Entry entry)
     {
         lock (_lock)
-        {
-            _reserved -= entry.Reserved;
-            entry.Reserved = 0;
-        }
-
+            GiveBackLocked(entry);
         Signal();
+    }
+
+    private void GiveBackLocked(Entry entry)
+    {
+        _reserved -= entry.Reserved;
+        entry.Reserved = 0;
     }
 
     private void Signal()
@@ -271,8 +271,7 @@ public sealed class ModelServer(
             _loads++;
             entry.Model = model;
             // What was reserved for it counts as the model from here.
-            _reserved -= entry.Reserved;
-            entry.Reserved = 0;
+            GiveBackLocked(entry);
             _bytes += model.Bytes;
             _leastRecentFirst.AddLast(entry.Node);
         }

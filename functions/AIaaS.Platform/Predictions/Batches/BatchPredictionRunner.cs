@@ -290,12 +290,10 @@ public sealed partial class BatchPredictionRunner(
             try
             {
                 var answer = new ArrayBufferWriter<byte>();
-                var policy = batch.UnknownFeatures is Endpoints.UnknownFeatures.Ignore || batch.Input.Kind is not BatchInputKind.Rows
-                    ? UnknownFeaturePolicy.Ignore
-                    : UnknownFeaturePolicy.Refuse;
+                var policy = batch.Input.Kind is BatchInputKind.Rows ? batch.UnknownFeatures.ToPolicy() : UnknownFeaturePolicy.Ignore;
                 var context = new PredictionContext(batch.Id, batch.Model, batch.ModelVersion, policy, BypassCircuit: true)
                 {
-                    NonFinite = batch.NonFinite is Endpoints.NonFinite.Missing ? NonFinitePolicy.Missing : NonFinitePolicy.Refuse,
+                    NonFinite = batch.NonFinite.ToPolicy(),
                 };
                 await predictor.PredictAsync(lease, BodyOf(batch.Columns, lines, rows), answer, context, cancellationToken);
                 ReadPredictions(answer.WrittenSpan, rows, outcomes);

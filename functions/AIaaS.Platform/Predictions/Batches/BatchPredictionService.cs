@@ -222,7 +222,7 @@ public sealed class BatchPredictionService(
         {
             return (await SHA256.HashDataAsync(written.Stream, cancellationToken)).AsSpan().SequenceEqual(hash.Hash)
                 ? written.Properties.Length
-                : throw new ProblemException(Problem.IdempotencyKeyReused, "This key came with another body before. Send a new key with a new request.") { Field = IdempotencyKeys.Header };
+                : throw IdempotencyKeys.Reused();
         }
     }
 
