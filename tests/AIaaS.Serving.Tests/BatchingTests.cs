@@ -176,6 +176,16 @@ public sealed class BatchingTests
     }
 
     [Fact]
+    public async Task Requests_to_a_model_whose_rows_depend_on_earlier_ones_run_by_themselves()
+    {
+        await using var client = await PredictionClient.StartAsync(TestModels.RunningSum, OneLane);
+
+        var answers = await TogetherAsync(client, [.. Enumerable.Range(1, 3).Select(i => new Func<Task<JsonElement>>(() => client.PredictAsync($$"""{"rows":[{"x":{{i}}}]}""")))]);
+
+        Assert.Equal([1, 2, 3], answers.Select(Value));
+    }
+
+    [Fact]
     public async Task A_graph_for_one_row_answers_many()
     {
         await using var client = await PredictionClient.StartAsync(TestModels.OneRow, OneLane);

@@ -60,6 +60,9 @@ internal static class TestModels
 
     public static TestModel Centered { get; } = new("centered", OneNumber());
 
+    /// <summary>Gives for each row the sum of the rows up to it.</summary>
+    public static TestModel RunningSum { get; } = new("running-sum", OneNumber());
+
     /// <summary>Gives a row's number back after some milliseconds.</summary>
     public static TestModel Slow { get; } = new("slow", OneNumber());
 

@@ -145,25 +145,31 @@ internal sealed class PredictionPlan
                 Tail = TailOf(output, results[i], rows.Rows),
                 HasRows = results[i].GetTensorTypeAndShape().Shape.Length > 0,
             }).ToArray();
-            return (measured, !singleRows && KeepsRowsApart(measured));
+            return (measured, !singleRows && KeepsRowsApart());
         }
 
-        bool KeepsRowsApart(OutputPlan[] outputs)
+        bool KeepsRowsApart()
         {
-            var rows = new RowBuffer(features);
-            rows.AddProbe(second: false);
             try
             {
-                using var alone = Run(rows);
-                rows.AddProbe(second: true);
-                using var together = Run(rows);
-                return outputs.Select((output, i) => RowComparison.FirstRowsAreEqual(alone[i], together[i], output)).All(equal => equal);
+                using var first = Run(Probes(false));
+                using var second = Run(Probes(true));
+                using var together = Run(Probes([.. RowComparison.Together]));
+                return Enumerable.Range(0, together.Count).All(i => RowComparison.AreEqual(first[i], second[i], together[i]));
             }
             catch (OnnxRuntimeException) when (!cancellationToken.IsCancellationRequested)
             {
                 // The rows are made up, and a model may well fail on them.
                 return false;
             }
+        }
+
+        RowBuffer Probes(params bool[] areSecond)
+        {
+            var rows = new RowBuffer(features);
+            foreach (var isSecond in areSecond)
+                rows.AddProbe(isSecond);
+            return rows;
         }
 
         IDisposableReadOnlyCollection<OrtValue> Run(RowBuffer rows)

@@ -150,6 +150,10 @@ save("centered", [
     h.make_node("Sub", ["x", "mean"], ["value"]),
 ], [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])])
 
+# Each row is the sum of those up to it, so that the first row never shows that others follow.
+save("running-sum", [h.make_node("CumSum", ["x", "axis"], ["value"])],
+     [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])], [constant("axis", 0, np.int64)])
+
 # Gives every row its own number back, by way of 2048 times 2048 weights that the file has as one number: milliseconds a row.
 save("slow", [
     h.make_node("ConstantOfShape", ["first_shape"], ["first"], value=h.make_tensor("one", T.FLOAT, [1], [1.0])),
