@@ -87,6 +87,7 @@ public static class PlatformServices
         services.TryAddSingleton(new BatchOptions());
         services.AddSingleton<WebhookGuard>();
         services.AddSingleton<WebhookSender>();
+        services.AddSingleton<BatchHousekeeping>();
         services.AddSingleton<BatchPredictionService>();
         services.AddSingleton<BatchPredictionRunner>();
         return services;

@@ -148,6 +148,8 @@ public sealed class BatchPredictionTests(HostFixture host)
         }
 
         Assert.Empty((await stranger.GetAsync(Batches)).GetProperty("items").EnumerateArray());
+        Assert.Equal(HttpStatusCode.NotFound, await DeleteAsync(stranger, Text(batch, "id")));
+        await host.Admin.GetAsync($"{Batches}/{Text(batch, "id")}");
     }
 
     [Fact]
@@ -159,6 +161,7 @@ public sealed class BatchPredictionTests(HostFixture host)
         using var refused = await reader.Http.PostAsync(Batches, ApiClient.Text($$"""{"endpoint":"{{endpoint}}","rows":[{{Gentoo}}]}""", "application/json"));
 
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, await DeleteAsync(reader, "any"));
         await reader.GetAsync($"{Batches}?status=succeeded&limit=2");
     }
 
@@ -174,6 +177,50 @@ public sealed class BatchPredictionTests(HostFixture host)
     }
 
     [Fact]
+    public async Task A_deleted_batch_is_gone_and_its_key_does_not_make_it_again()
+    {
+        var endpoint = await host.PenguinsEndpointAsync();
+        var (key, body) = (Guid.NewGuid().ToString(), $$"""{"endpoint":"{{endpoint}}","rows":[{{Gentoo}}]}""");
+        var id = Text(await PostAsync(Batches, ApiClient.Text(body, "application/json"), key), "id");
+        await AwaitAsync(host.Admin, id);
+
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync(host.Admin, id));
+
+        foreach (var path in (string[])["", "/results", "/errors"])
+        {
+            using var gone = await host.Admin.Http.GetAsync($"{Batches}/{id}{path}");
+            Assert.True(gone.StatusCode == HttpStatusCode.NotFound, $"{path} answered {gone.StatusCode}");
+        }
+
+        var listed = (await host.Admin.GetAsync($"{Batches}?limit=500")).GetProperty("items").EnumerateArray();
+        Assert.DoesNotContain(id, listed.Select(batch => Text(batch, "id")));
+        Assert.Equal(HttpStatusCode.NotFound, await DeleteAsync(host.Admin, id));
+        using var again = new HttpRequestMessage(HttpMethod.Post, Batches) { Content = ApiClient.Text(body, "application/json"), Headers = { { "Idempotency-Key", key } } };
+        using var refused = await host.Admin.Http.SendAsync(again);
+        Assert.Contains("deleted", Text(await ApiClient.ReadAsync(refused, HttpStatusCode.Conflict), "detail"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_worked_on_is_cancelled_before_it_is_deleted()
+    {
+        var endpoint = await host.PenguinsEndpointAsync();
+        var rows = string.Concat(Enumerable.Repeat($"{Gentoo}\n", 50_000));
+        var id = Text(await PostAsync($"{Batches}?endpoint={endpoint}", ApiClient.Text(rows, "application/x-ndjson")), "id");
+
+        using (var answer = await host.Admin.Http.DeleteAsync($"{Batches}/{id}"))
+        {
+            Assert.Contains($"POST {Batches}/{id}/cancel", Text(await ApiClient.ReadAsync(answer, HttpStatusCode.Conflict), "detail"), StringComparison.Ordinal);
+        }
+
+        using (var cancelled = await host.Admin.Http.PostAsync($"{Batches}/{id}/cancel", content: null))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync(host.Admin, id));
+    }
+
+    [Fact]
     public async Task A_webhook_secret_is_told_once()
     {
         var endpoint = await host.PenguinsEndpointAsync();
@@ -184,6 +231,12 @@ public sealed class BatchPredictionTests(HostFixture host)
 
         Assert.Equal(32, Convert.FromBase64String(Text(made.GetProperty("webhook"), "secret")).Length);
         Assert.False(seen.GetProperty("webhook").TryGetProperty("secret", out _));
+    }
+
+    private static async Task<HttpStatusCode> DeleteAsync(ApiClient client, string batch)
+    {
+        using var answer = await client.Http.DeleteAsync($"{Batches}/{batch}");
+        return answer.StatusCode;
     }
 
     private async Task<JsonElement> MakeAsync(string body)

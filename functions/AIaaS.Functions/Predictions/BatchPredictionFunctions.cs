@@ -79,6 +79,20 @@ public sealed class BatchPredictionFunctions(BatchPredictionService batches, Ide
         return Reply.Accepted(BatchPredictionView.LocationOf(cancelled), BatchPredictionView.Of(cancelled));
     }
 
+    /// <summary>Deletes a batch prediction with its rows and results; 409 before it has ended.</summary>
+    [Function("DeleteBatchPrediction")]
+    [RequiresRole(Role.Predictor)]
+    [RequestLimits(TimeoutSeconds = 120)]
+    [Takes(Conditions = true)]
+    [Answers(204)]
+    public async Task<IResult> DeleteAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "api/v1/batch-predictions/{batch}")] HttpRequest request,
+        string batch)
+    {
+        await batches.DeleteAsync(request.Tenant(), Names.Require(batch, "batch"), request.ReadWriteConditions(), request.Aborted());
+        return Reply.NoContent();
+    }
+
     /// <summary>Gives the predictions of a batch that succeeded; 409 before.</summary>
     [Function("GetBatchPredictionResults")]
     [RequiresRole(Role.Reader)]

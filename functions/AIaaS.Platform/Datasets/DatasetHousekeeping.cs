@@ -25,8 +25,6 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     internal const string SourcesFolder = "sources/";
 
-    private const int ListingPage = 1000;
-
     /// <summary>Cleans every data set that is marked.</summary>
     public async Task CleanAllAsync(CancellationToken cancellationToken)
     {
@@ -149,7 +147,7 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
     private async Task<bool> RemoveOrphansAsync(
         string tenant, string dataset, IReadOnlyList<Run> runs, IReadOnlyList<DatasetVersion> versions, CancellationToken cancellationToken)
     {
-        var sources = await ListAsync(Containers.Datasets, DatasetVersion.FolderOf(tenant, dataset) + SourcesFolder, cancellationToken);
+        var sources = await store.ListAllAsync(new ObjectPath(Containers.Datasets, DatasetVersion.FolderOf(tenant, dataset) + SourcesFolder), cancellationToken).ToListAsync(cancellationToken);
         var files = await FilesOfVersionsAsync(tenant, dataset, cancellationToken);
         var known = (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value;
         var referred = PlannedBy(runs);
@@ -207,7 +205,7 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
         var files = new List<(ObjectProperties, int)>();
         foreach (var container in (string[])[Containers.Datasets, Containers.Quarantine])
         {
-            foreach (var file in await ListAsync(container, folder, cancellationToken))
+            await foreach (var file in store.ListAllAsync(new ObjectPath(container, folder), cancellationToken))
             {
                 if (int.TryParse(file.Path.Name[folder.Length..].Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var version))
                 {
@@ -216,20 +214,6 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
             }
         }
 
-        return files;
-    }
-
-    private async Task<IReadOnlyList<ObjectProperties>> ListAsync(string container, string prefix, CancellationToken cancellationToken)
-    {
-        var files = new List<ObjectProperties>();
-        string? continuation = null;
-        do
-        {
-            var page = await store.ListAsync(container, prefix, ListingPage, continuation, cancellationToken);
-            files.AddRange(page.Items);
-            continuation = page.Continuation;
-        }
-        while (continuation is not null);
         return files;
     }
 

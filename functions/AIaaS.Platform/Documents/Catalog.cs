@@ -95,6 +95,13 @@ public sealed class Catalog
         where T : class
         => UpsertAsync(kind, tenant, name, current => change(current is null || kind.IsRemoved(current) ? throw NotFound(kind, name) : current), cancellationToken);
 
+    /// <summary>Changes an entry even where it counts as deleted; see <see cref="DocumentKind{T}.IsRemoved"/>.</summary>
+    /// <inheritdoc cref="UpdateAsync"/>
+    internal Task<Document<T>> UpdateAnyAsync<T>(
+        DocumentKind<T> kind, string tenant, string name, Func<T, T> change, CancellationToken cancellationToken)
+        where T : class
+        => UpsertAsync(kind, tenant, name, current => change(current ?? throw NotFound(kind, name)), cancellationToken);
+
     /// <summary>Makes an entry or changes the one there is; see <see cref="UpdateAsync"/>.</summary>
     public async Task<Document<T>> UpsertAsync<T>(
         DocumentKind<T> kind, string tenant, string name, Func<T?, T> change, CancellationToken cancellationToken)

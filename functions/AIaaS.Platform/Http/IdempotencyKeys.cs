@@ -17,7 +17,10 @@ public sealed record IdempotencyClaim(string Resource, bool First);
 public sealed class IdempotencyKeys(Catalog catalog, TimeProvider time)
 {
     public const string Header = "Idempotency-Key";
-    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
+
+    /// <summary>For how long a key stands for what it was claimed for.</summary>
+    internal static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
+
     private static readonly DocumentKind<Entry> Kind = new(
         "_idempotency", "idempotency key", entry => new Dictionary<string, string> { [DocumentHeader.CreatedKey] = DocumentHeader.FormatCreated(entry.Created) })
     {

@@ -121,17 +121,29 @@ public sealed record BatchPrediction
 
     public DateTimeOffset? Ended { get; init; }
 
+    /// <summary>Whether it was deleted.</summary>
+    public bool Removed { get; init; }
+
     internal bool HasEnded => Status is BatchStatus.Succeeded or BatchStatus.Failed or BatchStatus.Cancelled;
 
     internal static DocumentKind<BatchPrediction> Kind { get; } = new("batch-predictions", "batch prediction", batch => new Dictionary<string, string>
     {
         [DocumentHeader.CreatedKey] = DocumentHeader.FormatCreated(batch.Created),
-        [StatusKey] = StatusText(batch.Status),
-    });
+        [StatusKey] = batch.Removed ? RemovedText : StatusText(batch.Status),
+    })
+    {
+        IsRemoved = batch => batch.Removed,
+    };
 
     internal const string StatusKey = "status";
 
+    /// <summary>In place of a status, so that a listing passes over what was deleted.</summary>
+    internal const string RemovedText = "removed";
+
     internal static string StatusText(BatchStatus status) => status.ToString().ToLowerInvariant();
+
+    /// <summary>Deletes it but for what tells it from others, and where its files are; its webhook is not called any more.</summary>
+    internal BatchPrediction AsRemoved() => this with { Removed = true, Columns = null, Webhook = null, Error = null };
 
     internal static ObjectPath FileOf(string tenant, string batch, string file) => new(Containers.Predictions, $"{tenant}/{batch}/{file}");
 

@@ -64,7 +64,6 @@ public sealed partial class BatchPredictionRunner(
     private const string ErrorsSuffix = ".errors.jsonl";
     private const string RowsKey = "rows";
     private const string FailedKey = "failed";
-    private const int ListingPage = 1000;
 
     /// <summary>Works on a batch until it has ended or its time is over; then a message takes it on. Safe to repeat.</summary>
     public async Task RunAsync(BatchReference reference, CancellationToken cancellationToken)
@@ -442,19 +441,14 @@ public sealed partial class BatchPredictionRunner(
     {
         var chunks = new Dictionary<int, (long, long)>();
         var folder = BatchPrediction.FileOf(reference.Tenant, reference.Batch, "chunks/");
-        string? continuation = null;
-        do
+        await foreach (var item in store.ListAllAsync(folder, cancellationToken))
         {
-            var page = await store.ListAsync(folder.Container, folder.Name, ListingPage, continuation, cancellationToken);
-            foreach (var item in page.Items.Where(item => item.Path.Name.EndsWith(ResultsSuffix, StringComparison.Ordinal)))
+            if (item.Path.Name.EndsWith(ResultsSuffix, StringComparison.Ordinal))
             {
                 var number = int.Parse(item.Path.Name.AsSpan(folder.Name.Length, item.Path.Name.Length - folder.Name.Length - ResultsSuffix.Length), CultureInfo.InvariantCulture);
                 chunks[number] = (long.Parse(item.Metadata[RowsKey], CultureInfo.InvariantCulture), long.Parse(item.Metadata[FailedKey], CultureInfo.InvariantCulture));
             }
-
-            continuation = page.Continuation;
         }
-        while (continuation is not null);
 
         return chunks;
     }
@@ -501,8 +495,9 @@ public sealed partial class BatchPredictionRunner(
         return ended;
     }
 
+    // Deleted meanwhile, it has ended: that is what whoever is at work on it must know.
     private async Task<BatchPrediction> ChangeAsync(BatchReference reference, Func<BatchPrediction, BatchPrediction> change, CancellationToken cancellationToken)
-        => (await catalog.UpdateAsync(BatchPrediction.Kind, reference.Tenant, reference.Batch, change, cancellationToken)).Value;
+        => (await catalog.UpdateAnyAsync(BatchPrediction.Kind, reference.Tenant, reference.Batch, change, cancellationToken)).Value;
 
     /// <returns>What to tell of a failure that a repetition does not mend; null for others.</returns>
     private static string? Explain(Exception failure) => failure switch

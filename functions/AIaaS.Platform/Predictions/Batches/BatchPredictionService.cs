@@ -39,14 +39,23 @@ public sealed record NewBatch
     public Uri? Webhook { get; init; }
 }
 
-/// <summary>Makes, shows and cancels batch predictions; <see cref="BatchPredictionRunner"/> works on them.</summary>
+/// <summary>Makes, shows, cancels and deletes batch predictions; <see cref="BatchPredictionRunner"/> works on them.</summary>
 /// <remarks>A batch's message is sent late once before it is written and at once after, so that whatever instant its maker dies at it is begun.</remarks>
 public sealed class BatchPredictionService(
-    Catalog catalog, IObjectStore store, IMessageQueue messages, EndpointDirectory endpoints, ModelRegistry registry, DatasetService datasets, WebhookGuard webhooks, TimeProvider time)
+    Catalog catalog,
+    IObjectStore store,
+    IMessageQueue messages,
+    EndpointDirectory endpoints,
+    ModelRegistry registry,
+    DatasetService datasets,
+    BatchHousekeeping housekeeping,
+    WebhookGuard webhooks,
+    TimeProvider time)
 {
     private const string InputFolder = "input";
     private const string RowsFile = "rows.jsonl";
     private const string DropFolder = "predictions";
+    private const string DropPrefix = "drop-";
     private const int SecretBytes = 32;
     private static readonly TimeSpan LateAfter = TimeSpan.FromMinutes(1);
 
@@ -64,7 +73,8 @@ public sealed class BatchPredictionService(
             {
                 Limit = limit,
                 Continuation = continuation,
-                Where = header => status is null || header.Metadata.GetValueOrDefault(BatchPrediction.StatusKey) == BatchPrediction.StatusText(status.Value),
+                Where = header => header.Metadata.GetValueOrDefault(BatchPrediction.StatusKey) is var text
+                    && (status is null ? text != BatchPrediction.RemovedText : text == BatchPrediction.StatusText(status.Value)),
             },
             cancellationToken);
 
@@ -133,7 +143,7 @@ public sealed class BatchPredictionService(
     /// <summary>Makes a batch of a dropped file, with results in the format of the file. Safe to repeat: one version of a file is one batch.</summary>
     /// <param name="path">One that <see cref="IsDrop"/> knows.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Null where the file is gone.</returns>
+    /// <returns>Null where the file is gone, or its batch was deleted.</returns>
     /// <exception cref="ProblemException">There is no such endpoint.</exception>
     public async Task<BatchPrediction?> AcceptDropAsync(string path, CancellationToken cancellationToken)
     {
@@ -147,10 +157,10 @@ public sealed class BatchPredictionService(
 
         await using (content)
         {
-            var id = "drop-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{path}\n{content.Properties.ETag}")))[..40];
-            if (await catalog.FindAsync(BatchPrediction.Kind, tenant, id, cancellationToken) is { Value.Status: not BatchStatus.Queued } begun)
+            var id = DropId(content.Properties.Path, content.Properties.ETag);
+            if (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, id, cancellationToken) is { Value.Status: not BatchStatus.Queued } begun)
             {
-                return begun.Value;
+                return begun.Value.Removed ? null : begun.Value;
             }
 
             var format = Path.GetExtension(file).ToLowerInvariant() switch
@@ -183,6 +193,20 @@ public sealed class BatchPredictionService(
         return changed.Value;
     }
 
+    /// <summary>Deletes a batch that has ended, with its rows, its results, and the dropped file that it was made of.</summary>
+    /// <exception cref="ProblemException">There is none, a condition does not hold, or it has not ended.</exception>
+    public async Task DeleteAsync(string tenant, string batch, WriteConditions conditions, CancellationToken cancellationToken)
+    {
+        RequireEnded((await GetAsync(tenant, batch, cancellationToken)).Value);
+        await catalog.DemandAsync(BatchPrediction.Kind, tenant, batch, conditions, cancellationToken);
+
+        // From one write to the next all of it is gone for everyone; what is left of it is cleared away after that, now or by housekeeping.
+        await housekeeping.MarkAsync(tenant, batch, cancellationToken);
+        await catalog.PutAsync(
+            BatchPrediction.Kind, tenant, batch, current => RequireEnded(current!).AsRemoved(), conditions with { MustExist = conditions.IfMatch is null }, cancellationToken);
+        await housekeeping.CleanAsync(tenant, batch, cancellationToken);
+    }
+
     /// <summary>Opens the predictions of a batch that succeeded.</summary>
     /// <exception cref="ProblemException">There is none, or it has not succeeded.</exception>
     public async Task<(BatchPrediction Batch, ObjectContent Content)> OpenResultsAsync(string tenant, string batch, CancellationToken cancellationToken)
@@ -198,6 +222,22 @@ public sealed class BatchPredictionService(
 
     internal static ObjectPath InputOf(string tenant, BatchPrediction batch)
         => BatchPrediction.FileOf(tenant, batch.Id, $"{InputFolder}/{batch.Input.File ?? RowsFile}");
+
+    /// <summary>The id of the batch that one version of a dropped file makes.</summary>
+    internal static string DropId(ObjectPath drop, string etag)
+        => DropPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{drop.Name}\n{etag}")))[..40];
+
+    /// <returns>Where the file was dropped that a batch is made of, which may be another by now; null where none was.</returns>
+    internal static ObjectPath? DropOf(string tenant, BatchPrediction batch)
+        => batch.Id.StartsWith(DropPrefix, StringComparison.Ordinal)
+            ? new ObjectPath(Containers.Incoming, $"{tenant}/{batch.Endpoint}/{DropFolder}/{batch.Input.File}")
+            : null;
+
+    private static BatchPrediction RequireEnded(BatchPrediction batch)
+        => batch.HasEnded
+            ? batch
+            : throw new ProblemException(
+                Problem.Conflict, $"The batch prediction '{batch.Id}' is {BatchPrediction.StatusText(batch.Status)}. Wait for its end, or cancel it with POST /api/v1/batch-predictions/{batch.Id}/cancel; then delete it.");
 
     /// <summary>Writes a batch's input once; a repetition finds what it has written.</summary>
     /// <returns>Its length.</returns>
@@ -235,6 +275,11 @@ public sealed class BatchPredictionService(
 
     private async Task<BatchPrediction> SettleAsync(string tenant, NewBatch batch, CancellationToken cancellationToken)
     {
+        if (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, batch.Id, cancellationToken) is { Value.Removed: true })
+        {
+            throw new ProblemException(Problem.Conflict, "The batch prediction that this key made before was deleted. To make it again, send a new key.") { Field = IdempotencyKeys.Header };
+        }
+
         if (batch.Webhook is { } url)
         {
             webhooks.Demand(url, "webhook.url");

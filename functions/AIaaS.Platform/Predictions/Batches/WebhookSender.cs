@@ -61,11 +61,14 @@ public sealed partial class WebhookSender(
                 cancellationToken);
         }
 
-        await catalog.UpdateAsync(
+        await catalog.UpdateAnyAsync(
             BatchPrediction.Kind,
             reference.Tenant,
             reference.Batch,
-            current => current with { Webhook = current.Webhook! with { Status = status, Attempts = webhook.Attempts + 1, Detail = detail } },
+            // None any more where the batch was deleted meanwhile.
+            current => current.Webhook is null
+                ? current
+                : current with { Webhook = current.Webhook with { Status = status, Attempts = webhook.Attempts + 1, Detail = detail } },
             cancellationToken);
         LogCalled(reference.Tenant, reference.Batch, webhook.Attempts + 1, detail);
     }

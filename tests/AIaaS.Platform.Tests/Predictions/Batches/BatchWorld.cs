@@ -31,8 +31,17 @@ internal sealed class BatchWorld : IAsyncDisposable
         Endpoints = new EndpointService(World.Runs.Catalog, World.Registry, _directory, World.Runs.Time);
         _server = new ModelServer(new RegistryModelSource(World.Registry), new ModelServerOptions(), TimeProvider.System);
         _models = new ModelHost(World.Registry, _server);
+        Housekeeping = new BatchHousekeeping(World.Runs.Catalog, World.Runs.Store, World.Runs.Time);
         Service = new BatchPredictionService(
-            World.Runs.Catalog, World.Runs.Store, World.Runs.Queue, _directory, World.Registry, World.Runs.Datasets, new WebhookGuard(new WebhookOptions()), World.Runs.Time);
+            World.Runs.Catalog,
+            World.Runs.Store,
+            World.Runs.Queue,
+            _directory,
+            World.Registry,
+            World.Runs.Datasets,
+            Housekeeping,
+            new WebhookGuard(new WebhookOptions()),
+            World.Runs.Time);
         Runner = new BatchPredictionRunner(
             World.Runs.Catalog,
             World.Runs.Store,
@@ -53,6 +62,8 @@ internal sealed class BatchWorld : IAsyncDisposable
     public BatchPredictionService Service { get; }
 
     public BatchPredictionRunner Runner { get; }
+
+    public BatchHousekeeping Housekeeping { get; }
 
     public async ValueTask DisposeAsync()
     {
@@ -97,6 +108,10 @@ internal sealed class BatchWorld : IAsyncDisposable
     }
 
     public async Task<BatchPrediction> GetAsync(string id = "b") => (await Service.GetAsync(Tenant, id, default)).Value;
+
+    /// <summary>What lies in a folder of the store, by name.</summary>
+    public async Task<string[]> FilesAsync(string container, string folder)
+        => [.. (await World.Runs.Store.ListAsync(container, folder, 100, null, default)).Items.Select(item => item.Path.Name[folder.Length..])];
 
     public async Task<JsonElement[]> ResultsAsync(string id = "b")
     {

@@ -125,6 +125,29 @@ public sealed class WebhookTests
         Assert.Empty(receiver.Calls);
     }
 
+    [Fact]
+    public async Task A_batch_that_is_deleted_while_its_receiver_is_called_ends_quietly()
+    {
+        await using var receiver = await Receiver.StartAsync(503);
+        await using var world = await EndedAsync(receiver.Url);
+        world.World.Runs.Crash.Meanwhile = async (_, token) =>
+        {
+            if (receiver.Calls.Count == 0)
+            {
+                return false;
+            }
+
+            await world.Service.DeleteAsync(Tenant, "b", default, token);
+            return true;
+        };
+
+        await SendAsync(world);
+        await SendAsync(world);
+
+        Assert.Single(receiver.Calls);
+        await Assert.ThrowsAsync<ProblemException>(() => world.GetAsync());
+    }
+
     private static async Task<BatchWorld> EndedAsync(Uri url, BatchStatus status = BatchStatus.Succeeded)
     {
         var world = await new BatchWorld().WithAsync("m", TestModels.Regression);

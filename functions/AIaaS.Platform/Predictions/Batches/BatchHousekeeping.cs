@@ -1,0 +1,96 @@
+using AIaaS.Platform.Documents;
+using AIaaS.Platform.Http;
+using AIaaS.Platform.Problems;
+using AIaaS.Platform.Runs;
+using AIaaS.Platform.Storage;
+
+namespace AIaaS.Platform.Predictions.Batches;
+
+/// <summary>
+/// Clears away what is left of deleted batch predictions. A deletion marks its batch before it begins; the mark goes once there is nothing left to look for.
+/// </summary>
+/// <remarks>
+/// The files go at once, the document only after <see cref="Kept"/>: until then it tells that the batch was deleted to whoever is still at work
+/// on it, and to whoever repeats the request that made it.
+/// </remarks>
+public sealed class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeProvider time)
+{
+    /// <summary>How long the document of a deleted batch stays, which nobody sees: as long as a key can stand for it.</summary>
+    public static readonly TimeSpan Kept = IdempotencyKeys.Lifetime;
+
+    /// <summary>Clears away what is left of every batch that is marked.</summary>
+    public async Task CleanAllAsync(CancellationToken cancellationToken)
+    {
+        foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
+        {
+            var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
+            await CleanAsync(header.Name[..slash], header.Name[(slash + 1)..], cancellationToken);
+        }
+    }
+
+    /// <summary>Says that a batch is about to be deleted.</summary>
+    internal async Task MarkAsync(string tenant, string batch, CancellationToken cancellationToken)
+        => await catalog.UpsertAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", _ => new Mark(time.GetUtcNow()), cancellationToken);
+
+    /// <summary>Clears away what is left of a batch if it was deleted. Safe to repeat, and to break off.</summary>
+    internal async Task CleanAsync(string tenant, string batch, CancellationToken cancellationToken)
+    {
+        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", cancellationToken);
+        var known = (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, batch, cancellationToken))?.Value;
+        var over = mark is not null && mark.Value.Time + Kept < time.GetUtcNow();
+        if (known is { Removed: true })
+        {
+            // At every look: whoever was at work when it was cancelled may have written since.
+            await store.DeleteAllAsync(BatchPrediction.FileOf(tenant, batch, ""), cancellationToken);
+            await RemoveDropAsync(tenant, known, cancellationToken);
+            if (over)
+            {
+                await catalog.DeleteAsync(BatchPrediction.Kind, tenant, batch, ifMatch: null, cancellationToken);
+            }
+        }
+
+        if (over)
+        {
+            await ForgetAsync(mark!, cancellationToken);
+        }
+    }
+
+    /// <summary>Removes the file in the drop zone that a batch was made of, unless another was dropped there since.</summary>
+    private async Task RemoveDropAsync(string tenant, BatchPrediction batch, CancellationToken cancellationToken)
+    {
+        if (BatchPredictionService.DropOf(tenant, batch) is not { } drop
+            || await store.GetPropertiesAsync(drop, cancellationToken) is not { } file
+            || BatchPredictionService.DropId(file.Path, file.ETag) != batch.Id)
+        {
+            return;
+        }
+
+        try
+        {
+            await store.DeleteAsync(drop, file.ETag, cancellationToken);
+        }
+        catch (PreconditionFailedException)
+        {
+            // Replaced just now: somebody's next batch.
+        }
+    }
+
+    private async Task ForgetAsync(Document<Mark> mark, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await catalog.DeleteAsync(Mark.Kind, UnfinishedRun.AllTenants, mark.Name, mark.ETag, cancellationToken);
+        }
+        catch (ProblemException marked) when (marked.Problem == Problem.PreconditionFailed)
+        {
+            // Marked anew since.
+        }
+    }
+
+    /// <summary>Says that a batch is being deleted: <c>catalog/_unfinished/batch-predictions/{tenant}/{id}.json</c>.</summary>
+    /// <param name="Time">Since when.</param>
+    internal sealed record Mark(DateTimeOffset Time)
+    {
+        internal static DocumentKind<Mark> Kind { get; } = new("batch-predictions", "mark of the batch prediction", _ => new Dictionary<string, string>());
+    }
+}
