@@ -34,6 +34,12 @@ public sealed record PlatformOptions
     /// <summary>Disk that copies of stored data may take for queries, in bytes (<c>AIaaS__DataCacheBytes</c>).</summary>
     public long DataCacheBytes { get; init; } = 512L << 20;
 
+    /// <summary>Downloads as CSV under way at the same time; more are refused (<c>AIaaS__MaxConcurrentDownloads</c>).</summary>
+    public int MaxConcurrentDownloads { get; init; } = 4;
+
+    /// <summary>Those of one tenant; more are refused (<c>AIaaS__MaxConcurrentDownloadsPerTenant</c>).</summary>
+    public int MaxConcurrentDownloadsPerTenant { get; init; } = 2;
+
     /// <summary>Memory that loaded models may take together, in bytes (<c>AIaaS__ModelMemoryBytes</c>).</summary>
     public long ModelMemoryBytes { get; init; } = 512L << 20;
 
@@ -92,6 +98,8 @@ public sealed record PlatformOptions
             PrepareInFunctionMaxBytes = settings.GetValue<long?>(nameof(PrepareInFunctionMaxBytes)) ?? defaults.PrepareInFunctionMaxBytes,
             PrepareMemoryBytes = settings.GetValue<long?>(nameof(PrepareMemoryBytes)) ?? defaults.PrepareMemoryBytes,
             DataCacheBytes = settings.GetValue<long?>(nameof(DataCacheBytes)) ?? defaults.DataCacheBytes,
+            MaxConcurrentDownloads = Positive(settings, nameof(MaxConcurrentDownloads)) ?? defaults.MaxConcurrentDownloads,
+            MaxConcurrentDownloadsPerTenant = Positive(settings, nameof(MaxConcurrentDownloadsPerTenant)) ?? defaults.MaxConcurrentDownloadsPerTenant,
             ModelMemoryBytes = settings.GetValue<long?>(nameof(ModelMemoryBytes)) ?? defaults.ModelMemoryBytes,
             ModelCacheBytes = settings.GetValue<long?>(nameof(ModelCacheBytes)) ?? defaults.ModelCacheBytes,
             MaxConcurrentPredictions = Positive(settings, nameof(MaxConcurrentPredictions)) ?? defaults.MaxConcurrentPredictions,

@@ -43,6 +43,7 @@ public static class PlatformServices
         services.AddSingleton<DatasetService>();
         services.AddSingleton<DatasetContracts>();
         services.AddSingleton<DatasetHousekeeping>();
+        services.AddSingleton<DownloadAdmission>();
         services.AddSingleton<DatasetReader>();
         services.AddSingleton<QuarantineReader>();
         services.AddSingleton<DropService>();

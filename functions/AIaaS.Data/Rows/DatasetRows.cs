@@ -124,11 +124,10 @@ public sealed class DatasetRows : IDisposable
     /// <exception cref="DatasetException">The query names a column that is not there; nothing was written.</exception>
     public long? WriteCsv(RowQuery query, IBufferWriter<byte> output, Func<bool> flush, CancellationToken cancellationToken = default)
     {
-        const int flushEvery = 512;
+        const int flushEvery = 1 << 16;
         DataColumn[] columns = Find(query.Columns);
         Csv.WriteRow(output, columns.Select(column => column.Name));
-        int pending = 0;
-        long written = 0;
+        long written = 0, flushed = 0;
         long? last = Read(query, columns, (result, row) =>
         {
             for (int i = 0; i < columns.Length; i++)
@@ -145,7 +144,13 @@ public sealed class DatasetRows : IDisposable
             }
             output.Write("\n"u8);
             written += columns.Length;
-            return (++pending % flushEvery != 0 || flush()) && written < query.EnoughBytes.GetValueOrDefault(long.MaxValue);
+            if (written - flushed >= flushEvery)
+            {
+                if (!flush())
+                    return false;
+                flushed = written;
+            }
+            return written < query.EnoughBytes.GetValueOrDefault(long.MaxValue);
         }, cancellationToken);
         flush();
         return last;

@@ -65,7 +65,7 @@ public sealed class QuarantineFunctions(QuarantineReader quarantine)
 
     private async Task<IResult> GetAsync(HttpRequest request, string name, QuarantineFile file)
     {
-        var page = request.ReadPage();
+        var (tenant, page) = (request.Tenant(), request.ReadPage());
         var reason = request.Query["reason"].ToString() is { Length: > 0 } asked ? asked : null;
         var form = request.Negotiate(Representation.Json, Representation.Csv, Representation.JsonLines);
         if (form == Representation.JsonLines)
@@ -76,11 +76,10 @@ public sealed class QuarantineFunctions(QuarantineReader quarantine)
         if (form == Representation.Csv)
         {
             var source = request.Query["file"].ToString() is { Length: > 0 } named ? named : null;
-            var (found, columns) = await quarantine.FindColumnsAsync(file, source, request.Aborted());
             return Reply.Download(
                 "text/csv; charset=utf-8",
                 $"{name}-{file.Version}-quarantine.csv",
-                (output, cancellationToken) => quarantine.CopyCsvAsync(file, reason, found, columns, output, cancellationToken));
+                (output, cancellationToken) => quarantine.CopyCsvAsync(tenant, file, source, reason, output, cancellationToken));
         }
 
         return Reply.Json(QuarantineView.Of(await quarantine.ReadAsync(file, reason, page.Limit, page.Continuation, request.Aborted())));

@@ -28,9 +28,9 @@ public sealed record RowsRequest
 public sealed record RowsPage(int Version, ReadOnlyMemory<byte> Rows, string? Continuation);
 
 /// <summary>Reads rows of prepared data sets, from copies on this machine.</summary>
-public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache) : IDisposable
+public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache, DownloadAdmission downloads) : IDisposable
 {
-    private const int ConcurrentQueries = 4;
+    private const int ConcurrentPages = 4;
 
     /// <summary>Bytes after which a page ends.</summary>
     private const long EnoughForPage = 4_000_000;
@@ -38,7 +38,7 @@ public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache)
     /// <summary>Characters of a text on a page.</summary>
     private const int LongestText = 65_536;
 
-    private readonly SemaphoreSlim _places = new(ConcurrentQueries, ConcurrentQueries);
+    private readonly SemaphoreSlim _pages = new(ConcurrentPages, ConcurrentPages);
 
     /// <summary>Reads a page of rows as a JSON array of objects.</summary>
     /// <exception cref="ProblemException">There is no such version, or the request asks for what it has not.</exception>
@@ -56,17 +56,21 @@ public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache)
     /// <param name="version">An existing version.</param>
     /// <param name="output">Where to; not completed.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ProblemException">There is no place for another download, or its client does not read.</exception>
     public async Task CopyCsvAsync(string tenant, string dataset, int version, PipeWriter output, CancellationToken cancellationToken)
     {
+        using var download = downloads.Enter(tenant);
         var known = await datasets.ResolveVersionAsync(tenant, dataset, version, cancellationToken);
+        using var file = await OpenAsync(tenant, known, cancellationToken);
         await UseAsync(
-            tenant,
+            file,
             known,
-            rows => rows.WriteCsv(new RowQuery(), output, () => !output.FlushAsync(cancellationToken).AsTask().GetAwaiter().GetResult().IsCompleted, cancellationToken),
+            rows => rows.WriteCsv(new RowQuery(), output, () => download.FlushAsync(output, cancellationToken).GetAwaiter().GetResult(), cancellationToken),
+            TaskCreationOptions.LongRunning,
             cancellationToken);
     }
 
-    public void Dispose() => _places.Dispose();
+    public void Dispose() => _pages.Dispose();
 
     private async Task<RowsPage> ReadPageAsync(
         string tenant, string dataset, int? version, RowsRequest request, Func<DatasetRows, RowQuery, ArrayBufferWriter<byte>, long?> write, CancellationToken cancellationToken)
@@ -75,49 +79,57 @@ public sealed class DatasetReader(DatasetService datasets, LocalFileCache cache)
         var known = await datasets.ResolveVersionAsync(tenant, dataset, cursor?.Version ?? version, cancellationToken);
         var columns = request.Columns.Count > 0 ? request.Columns : null;
         var output = new ArrayBufferWriter<byte>();
-        var last = await UseAsync(
-            tenant,
-            known,
-            rows => write(
-                rows,
-                new RowQuery
-                {
-                    Columns = columns,
-                    Filter = request.Filter,
-                    After = cursor?.Place ?? -1,
-                    Limit = request.Limit,
-                    EnoughBytes = EnoughForPage,
-                    LongestText = LongestText,
-                },
-                output),
-            cancellationToken);
-        return new RowsPage(known.Version, output.WrittenMemory, last is { } place ? new Cursor(known.Version, place).ToString() : null);
-    }
-
-    private async Task<T> UseAsync<T>(string tenant, DatasetVersion version, Func<DatasetRows, T> work, CancellationToken cancellationToken)
-    {
-        var path = DatasetVersion.FileOf(tenant, version.Dataset, version.Version, PreparedDataset.DataFileName);
-        using var file = await cache.OpenAsync(path, cancellationToken)
-            ?? throw new ProblemException(Problem.NotFound, $"Version {version.Version} of the data set '{version.Dataset}' has no data.");
-        await _places.WaitAsync(cancellationToken);
+        using var file = await OpenAsync(tenant, known, cancellationToken);
+        await _pages.WaitAsync(cancellationToken);
         try
         {
-            // The engine works on the thread that calls it.
-            return await Task.Run(
+            var last = await UseAsync(
+                file,
+                known,
+                rows => write(
+                    rows,
+                    new RowQuery
+                    {
+                        Columns = columns,
+                        Filter = request.Filter,
+                        After = cursor?.Place ?? -1,
+                        Limit = request.Limit,
+                        EnoughBytes = EnoughForPage,
+                        LongestText = LongestText,
+                    },
+                    output),
+                TaskCreationOptions.None,
+                cancellationToken);
+            return new RowsPage(known.Version, output.WrittenMemory, last is { } place ? new Cursor(known.Version, place).ToString() : null);
+        }
+        finally
+        {
+            _pages.Release();
+        }
+    }
+
+    private async Task<LocalFile> OpenAsync(string tenant, DatasetVersion version, CancellationToken cancellationToken)
+        => await cache.OpenAsync(DatasetVersion.FileOf(tenant, version.Dataset, version.Version, PreparedDataset.DataFileName), cancellationToken)
+            ?? throw new ProblemException(Problem.NotFound, $"Version {version.Version} of the data set '{version.Dataset}' has no data.");
+
+    private static async Task<T> UseAsync<T>(LocalFile file, DatasetVersion version, Func<DatasetRows, T> work, TaskCreationOptions kind, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The engine works on the thread that calls it; one that waits for its client is none of the pool's.
+            return await Task.Factory.StartNew(
                 () =>
                 {
                     using var rows = DatasetRows.Open(file.Path, new DataSchema { Columns = version.Columns });
                     return work(rows);
                 },
-                cancellationToken);
+                cancellationToken,
+                kind | TaskCreationOptions.DenyChildAttach,
+                TaskScheduler.Default);
         }
         catch (DatasetException refused)
         {
             throw new ProblemException(Problem.InvalidValue, refused.Message) { Field = refused.Reason == DatasetReasons.UnknownColumn ? "columns" : "filter" };
-        }
-        finally
-        {
-            _places.Release();
         }
     }
 }

@@ -27,7 +27,7 @@ public sealed record QuarantineFile(int Version, IReadOnlyList<DatasetSource> So
 public sealed record QuarantinePage(int Version, long Rows, IReadOnlyList<ValueCount> Reasons, IReadOnlyList<QuarantinedRow> Items, string? Continuation);
 
 /// <summary>Shows the rows that were put aside, and gives them back in a form in which they can be corrected and sent again.</summary>
-public sealed class QuarantineReader(DatasetService datasets, RunService runs, IObjectStore store, LocalFileCache cache, PlatformOptions options)
+public sealed class QuarantineReader(DatasetService datasets, RunService runs, IObjectStore store, LocalFileCache cache, DownloadAdmission downloads, PlatformOptions options)
 {
     /// <summary>Bytes that one page looks through at most; a page may so have fewer rows than asked for, or none, and still not be the last.</summary>
     private const long LongestLook = 32L << 20;
@@ -110,51 +110,35 @@ public sealed class QuarantineReader(DatasetService datasets, RunService runs, I
     public async Task<ObjectContent> OpenAsync(QuarantineFile file, CancellationToken cancellationToken)
         => await store.OpenReadAsync(file.Rows, range: null, cancellationToken) ?? throw Gone();
 
-    /// <summary>Finds out in which columns the rows of one source are given back.</summary>
+    /// <summary>Writes the rows of one source as CSV in its own columns.</summary>
+    /// <param name="tenant">Whose rows.</param>
     /// <param name="file">The rows.</param>
     /// <param name="source">The source's name; null where there is one only.</param>
+    /// <param name="reason">Only those; null for all.</param>
+    /// <param name="output">Where to; not completed.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="ProblemException">There is no such source, it is not said which, or it has no rows that could be corrected.</exception>
-    public async Task<(DatasetSource Source, SourceColumns Columns)> FindColumnsAsync(QuarantineFile file, string? source, CancellationToken cancellationToken)
+    /// <exception cref="ProblemException">
+    /// There is no place for another download, there is no such source, it is not said which, it has no rows that could be corrected, or the client does not read.
+    /// </exception>
+    public async Task CopyCsvAsync(string tenant, QuarantineFile file, string? source, string? reason, PipeWriter output, CancellationToken cancellationToken)
     {
-        var names = string.Join(", ", file.Sources.Select(each => $"'{each.Name}'"));
-        var chosen = source is null && file.Sources is [var only] ? only : file.Sources.FirstOrDefault(each => each.Name == source)
-            ?? throw new ProblemException(
-                Problem.InvalidValue,
-                source is null ? $"'file' must say which file's rows to give, since each has columns of its own: {names}." : $"'file' names none of the files {names}.")
-            { Field = "file" };
-        using var folder = options.NewWorkFolder();
-        try
-        {
-            using var whole = await OpenWholeAsync(chosen, cancellationToken);
-            var path = whole?.Path ?? await ReadHeadAsync(chosen, Path.Combine(folder.Path, "head"), cancellationToken);
-            return (chosen, SourceColumns.Read(path, chosen.Name, file.Columns, folder.Path, cancellationToken));
-        }
-        catch (DatasetException unreadable)
-        {
-            throw new ProblemException(Problem.UnusableData, unreadable.Message);
-        }
-    }
-
-    /// <summary>Writes the rows of one source as CSV in its own columns.</summary>
-    public async Task CopyCsvAsync(QuarantineFile file, string? reason, DatasetSource source, SourceColumns columns, PipeWriter output, CancellationToken cancellationToken)
-    {
-        const int flushEvery = 64;
+        const int flushEvery = 1 << 16;
+        using var download = downloads.Enter(tenant);
+        var (chosen, columns) = await FindColumnsAsync(file, source, cancellationToken);
         Csv.WriteRow(output, columns.Names);
-        var pending = 0;
         await foreach (var (row, _) in LinesAsync(file.Rows, 0, cancellationToken))
         {
-            if (row.File == source.Name && row.Raw is not null && (reason is null || row.Reason == reason))
+            if (row.File == chosen.Name && row.Raw is not null && (reason is null || row.Reason == reason))
             {
                 Csv.WriteRow(output, columns.Fields(row.Raw));
-                if (++pending % flushEvery == 0)
+                if (output.UnflushedBytes >= flushEvery && !await download.FlushAsync(output, cancellationToken))
                 {
-                    await output.FlushAsync(cancellationToken);
+                    return;
                 }
             }
         }
 
-        await output.FlushAsync(cancellationToken);
+        await download.FlushAsync(output, cancellationToken);
     }
 
     private static QuarantineFile Of(string tenant, DatasetVersion version) => new(
@@ -178,6 +162,27 @@ public sealed class QuarantineReader(DatasetService datasets, RunService runs, I
         }
 
         throw new ProblemException(Problem.NotFound, $"The run '{reference.Run}' has no report on its data: it has not prepared it.");
+    }
+
+    private async Task<(DatasetSource Source, SourceColumns Columns)> FindColumnsAsync(QuarantineFile file, string? source, CancellationToken cancellationToken)
+    {
+        var names = string.Join(", ", file.Sources.Select(each => $"'{each.Name}'"));
+        var chosen = source is null && file.Sources is [var only] ? only : file.Sources.FirstOrDefault(each => each.Name == source)
+            ?? throw new ProblemException(
+                Problem.InvalidValue,
+                source is null ? $"'file' must say which file's rows to give, since each has columns of its own: {names}." : $"'file' names none of the files {names}.")
+            { Field = "file" };
+        using var folder = options.NewWorkFolder();
+        try
+        {
+            using var whole = await OpenWholeAsync(chosen, cancellationToken);
+            var path = whole?.Path ?? await ReadHeadAsync(chosen, Path.Combine(folder.Path, "head"), cancellationToken);
+            return (chosen, SourceColumns.Read(path, chosen.Name, file.Columns, folder.Path, cancellationToken));
+        }
+        catch (DatasetException unreadable)
+        {
+            throw new ProblemException(Problem.UnusableData, unreadable.Message);
+        }
     }
 
     private async Task<QualityReport> ReadQualityAsync(ObjectPath path, CancellationToken cancellationToken)

@@ -11,6 +11,9 @@ public sealed class DatasetReaderTests : IDisposable
 {
     private const string Odd = "name,\"a \"\"quoted\"\" one\",\"with, comma\",select,\U0001F427,file_row_number\n";
 
+    /// <summary>More rows than are sent before the client reads.</summary>
+    private static readonly string Long = "n,text\n" + string.Concat(Enumerable.Range(0, 20_000).Select(n => $"{n},some text of row {n}\n"));
+
     private readonly PreparedWorld _world = new();
 
     public void Dispose() => _world.Dispose();
@@ -191,6 +194,74 @@ public sealed class DatasetReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task Rows_are_shown_while_downloads_wait_for_their_clients()
+    {
+        await _world.AddAsync("a.csv", Long);
+        await DownloadUntilNoneIsLetInAsync();
+
+        var page = await _world.Reader.ReadJsonAsync(Tenant, "table", null, new RowsRequest(), default).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(50, Rows(page).GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_download_whose_client_is_gone_gives_its_place_back()
+    {
+        await _world.AddAsync("a.csv", Long);
+        var downloads = await DownloadUntilNoneIsLetInAsync();
+
+        await downloads[0].Pipe.Reader.CompleteAsync();
+
+        await downloads[0].Copying;
+        _world.Downloads.Enter(Tenant).Dispose();
+    }
+
+    [Fact]
+    public async Task A_download_that_is_given_up_gives_its_place_back()
+    {
+        await _world.AddAsync("a.csv", Long);
+        using var leaving = new CancellationTokenSource();
+        var downloads = await DownloadUntilNoneIsLetInAsync(leaving.Token);
+
+        await leaving.CancelAsync();
+
+        foreach (var (copying, _) in downloads) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => copying);
+        _world.Downloads.Enter(Tenant).Dispose();
+    }
+
+    [Fact]
+    public async Task A_download_whose_client_reads_nothing_is_ended_and_gives_its_place_back()
+    {
+        await _world.AddAsync("a.csv", Long);
+        var downloads = await DownloadUntilNoneIsLetInAsync();
+        await Eventually.Holds(() => Task.FromResult(_world.Runs.Time.WaitingTimers == downloads.Count));
+
+        _world.Runs.Time.Advance(TimeSpan.FromMinutes(2));
+
+        foreach (var (copying, _) in downloads) Assert.Equal(Problem.Timeout, (await Assert.ThrowsAsync<ProblemException>(() => copying)).Problem);
+        _world.Downloads.Enter(Tenant).Dispose();
+    }
+
+    [Fact]
+    public async Task A_client_that_reads_slowly_has_the_whole()
+    {
+        await _world.AddAsync("a.csv", Long);
+        var pipe = Unread();
+        var copying = _world.Reader.CopyCsvAsync(Tenant, "table", 1, pipe.Writer, default);
+        var read = 0L;
+        while (read < Long.Length)
+        {
+            var piece = await pipe.Reader.ReadAsync();
+            read += piece.Buffer.Length;
+            _world.Runs.Time.Advance(TimeSpan.FromSeconds(20));
+            pipe.Reader.AdvanceTo(piece.Buffer.End);
+        }
+
+        await copying;
+        Assert.Equal(Long.Length, read);
+    }
+
+    [Fact]
     public async Task A_version_that_is_not_there_is_not_found()
     {
         await _world.AddAsync("a.csv", "n\n1\n2\n");
@@ -199,6 +270,23 @@ public sealed class DatasetReaderTests : IDisposable
 
         Assert.Equal(Problem.NotFound, refusal.Problem);
     }
+
+    /// <summary>Begins downloads that have sent what their clients take, until there is no place for another.</summary>
+    private async Task<List<(Task Copying, Pipe Pipe)>> DownloadUntilNoneIsLetInAsync(CancellationToken cancellationToken = default)
+    {
+        var downloads = new List<(Task Copying, Pipe Pipe)>();
+        for (var i = 0; i < PreparedWorld.MaxDownloads; i++)
+        {
+            var pipe = Unread();
+            downloads.Add((_world.Reader.CopyCsvAsync(Tenant, "table", 1, pipe.Writer, cancellationToken), pipe));
+            pipe.Reader.AdvanceTo((await pipe.Reader.ReadAsync(CancellationToken.None)).Buffer.Start);
+        }
+
+        await Assert.ThrowsAsync<ProblemException>(() => _world.Reader.CopyCsvAsync(Tenant, "table", 1, Unread().Writer, cancellationToken));
+        return downloads;
+    }
+
+    private static Pipe Unread() => new(new PipeOptions(pauseWriterThreshold: 1 << 16, resumeWriterThreshold: 1 << 15));
 
     private static JsonElement Rows(RowsPage page) => JsonDocument.Parse(page.Rows).RootElement;
 

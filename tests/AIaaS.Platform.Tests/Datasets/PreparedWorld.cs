@@ -16,6 +16,8 @@ namespace AIaaS.Platform.Tests.Datasets;
 /// <summary>Data sets that were prepared as a run does it, and those who read them.</summary>
 internal sealed class PreparedWorld : IDisposable
 {
+    public const int MaxDownloads = 4;
+
     private readonly TemporaryFolder _home = new();
     private readonly LocalFileCache _cache;
     private readonly VersionPreparation _preparation;
@@ -23,15 +25,18 @@ internal sealed class PreparedWorld : IDisposable
 
     public PreparedWorld()
     {
-        var options = new PlatformOptions { Home = _home.Path };
+        var options = new PlatformOptions { Home = _home.Path, MaxConcurrentDownloads = MaxDownloads, MaxConcurrentDownloadsPerTenant = MaxDownloads };
         _cache = new LocalFileCache(_home["cache"], options.DataCacheBytes, Runs.Store);
         _preparation = new VersionPreparation(
             Runs.Catalog, Runs.Store, new Mock<ITrainingCluster>().Object, Runs.Runs, Runs.Contracts, Runs.Housekeeping, new TenantSalts(Runs.Catalog), _cache, options, Runs.Time);
-        Reader = new DatasetReader(Runs.Datasets, _cache);
-        Quarantine = new QuarantineReader(Runs.Datasets, Runs.Runs, Runs.Store, _cache, options);
+        Downloads = new DownloadAdmission(options, Runs.Time);
+        Reader = new DatasetReader(Runs.Datasets, _cache, Downloads);
+        Quarantine = new QuarantineReader(Runs.Datasets, Runs.Runs, Runs.Store, _cache, Downloads, options);
     }
 
     public RunWorld Runs { get; } = new();
+
+    public DownloadAdmission Downloads { get; }
 
     public DatasetReader Reader { get; }
 

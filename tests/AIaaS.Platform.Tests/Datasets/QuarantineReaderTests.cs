@@ -81,6 +81,21 @@ public sealed class QuarantineReaderTests : IDisposable
         Assert.Equal(3, (await _world.Quarantine.ReadAsync(file, null, 10, null, default)).Rows);
     }
 
+    [Fact]
+    public async Task Rows_put_aside_take_a_place_among_the_downloads_for_as_long_as_they_are_read()
+    {
+        await _world.AddAsync("a.csv", Table(bad: 4));
+        using (_world.Downloads.Enter(Tenant))
+        using (_world.Downloads.Enter(Tenant))
+        using (_world.Downloads.Enter(Tenant))
+        using (_world.Downloads.Enter(Tenant))
+        {
+            Assert.Equal(Problem.TooManyRequests, (await Assert.ThrowsAsync<ProblemException>(() => CsvAsync(file: null))).Problem);
+        }
+
+        for (var i = 0; i <= PreparedWorld.MaxDownloads; i++) Assert.NotEmpty(await CsvAsync(file: null));
+    }
+
     private static string Table(int bad) => "n,m,\"a \"\"b\"\"\"\n"
         + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i},{i},{i}\n"))
         + string.Concat(Enumerable.Range(0, bad).Select(i => i % 2 == 0 ? "1,\"x, y\"\n" : "1,2,3,4\n"));
@@ -88,9 +103,8 @@ public sealed class QuarantineReaderTests : IDisposable
     private async Task<string> CsvAsync(string? file)
     {
         var rows = await _world.Quarantine.FindAsync(Tenant, "table", null, default);
-        var (source, columns) = await _world.Quarantine.FindColumnsAsync(rows, file, default);
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
-        await _world.Quarantine.CopyCsvAsync(rows, reason: null, source, columns, pipe.Writer, default);
+        await _world.Quarantine.CopyCsvAsync(Tenant, rows, file, reason: null, pipe.Writer, default);
         await pipe.Writer.CompleteAsync();
         var text = new MemoryStream();
         await pipe.Reader.CopyToAsync(text);

@@ -415,7 +415,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
 
         Assert.Equal(new ErrorDetail("The data was refused", "The column mass has drifted."), error);
         Assert.Null((await _datasets.GetAsync(Tenant, "penguins", default)).Value.Version);
-        var reader = new QuarantineReader(_datasets, _world.Runs.Runs, _world.Runs.Store, _cache, _options);
+        var reader = new QuarantineReader(_datasets, _world.Runs.Runs, _world.Runs.Store, _cache, new DownloadAdmission(_options, _world.Runs.Time), _options);
         await using (var page = await reader.OpenReportAsync(Penguins, QualityReport.PageFileName, default)) Assert.Equal(6, page.Properties.Length);
         var rows = await reader.ReadAsync(await reader.FindAsync(Penguins, default), reason: null, 10, null, default);
         Assert.Equal((1, 1L, "a,b,c"), (rows.Version, rows.Rows, Assert.Single(rows.Items).Raw));
