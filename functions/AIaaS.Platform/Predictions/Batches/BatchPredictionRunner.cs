@@ -44,6 +44,7 @@ public sealed record BatchOptions
 /// <remarks>
 /// The rows of a batch lie in an order that does not change. A chunk's predictions and errors are objects that are written once;
 /// so whoever takes a batch up again after a crash finds what is done and goes on behind it, and two who work at once do no harm.
+/// They go once the batch has ended, which is written before: who finds one missing before that has it predicted again, and nobody takes it for empty.
 /// A row that the model refuses or fails on does not concern the others of its chunk, nor a chunk that ends the process the others of its batch.
 /// </remarks>
 public sealed partial class BatchPredictionRunner(
@@ -59,7 +60,8 @@ public sealed partial class BatchPredictionRunner(
     ILogger<BatchPredictionRunner> logger)
 {
     private const string RowsFile = "rows.jsonl";
-    private const string UnreadableFile = "chunks/unreadable.jsonl";
+    private const string ChunksFolder = "chunks/";
+    private const string UnreadableFile = $"{ChunksFolder}unreadable.jsonl";
     private const string ResultsSuffix = ".results.jsonl";
     private const string ErrorsSuffix = ".errors.jsonl";
     private const string RowsKey = "rows";
@@ -113,28 +115,38 @@ public sealed partial class BatchPredictionRunner(
                     reference,
                     current => current.HasEnded ? current : current with { Attempts = current.Attempts - 1, Failures = current.Failures + (stopping ? 0 : 1) },
                     CancellationToken.None);
-                if (stopping || batch.HasEnded || batch.Failures < options.MaximumFailures)
+                if (stopping || (!batch.HasEnded && batch.Failures < options.MaximumFailures))
                 {
                     throw;
                 }
 
-                LogFailed(failure, reference.Tenant, reference.Batch);
-                var lost = new ErrorDetail("The batch could not be predicted", "It failed again and again, and not by your fault. Make it again later; if it stays so, tell whoever runs the host.");
-                batch = await EndAsync(reference, BatchStatus.Failed, lost, cancellationToken);
+                // Where another has ended the batch meanwhile, what was still to be read for it is rightly gone.
+                if (!batch.HasEnded)
+                {
+                    LogFailed(failure, reference.Tenant, reference.Batch);
+                    var lost = new ErrorDetail("The batch could not be predicted", "It failed again and again, and not by your fault. Make it again later; if it stays so, tell whoever runs the host.");
+                    batch = await EndAsync(reference, BatchStatus.Failed, lost, cancellationToken);
+                }
             }
         }
 
-        if (batch is { HasEnded: true, Webhook.Status: WebhookStatus.Pending })
+        if (!batch.HasEnded)
         {
-            await messages.SendAsync(
-                BatchQueues.Webhooks, BinaryData.FromObjectAsJson(reference with { Late = false }, JsonDefaults.Options), new SendOptions(reference.Batch), cancellationToken);
+            await SendAsync(BatchQueues.Work, reference, cancellationToken);
+            return;
         }
-        else if (!batch.HasEnded)
+
+        if (batch.Webhook is { Status: WebhookStatus.Pending })
         {
-            await messages.SendAsync(
-                BatchQueues.Work, BinaryData.FromObjectAsJson(reference with { Late = false }, JsonDefaults.Options), new SendOptions(reference.Batch), cancellationToken);
+            await SendAsync(BatchQueues.Webhooks, reference, cancellationToken);
         }
+
+        await store.DeleteAllAsync(BatchPrediction.FileOf(reference.Tenant, reference.Batch, ChunksFolder), cancellationToken);
     }
+
+    private Task SendAsync(string queue, BatchReference reference, CancellationToken cancellationToken)
+        => messages.SendAsync(
+            queue, BinaryData.FromObjectAsJson(reference with { Late = false }, JsonDefaults.Options), new SendOptions(reference.Batch), cancellationToken);
 
     /// <returns>The batch as it then is; not ended where its time was over.</returns>
     private async Task<BatchPrediction> WorkAsync(BatchReference reference, BatchPrediction batch, CancellationToken cancellationToken)
@@ -181,7 +193,7 @@ public sealed partial class BatchPredictionRunner(
                 reference, current => current.HasEnded ? current : current with { RowsDone = nowDone, RowsFailed = nowFailed, Attempts = 0, Failures = 0 }, cancellationToken);
         }
 
-        return batch.HasEnded ? batch : await CompleteAsync(reference, batch, folder.Path, cancellationToken);
+        return batch.HasEnded ? batch : await CompleteAsync(reference, batch, unreadable, folder.Path, cancellationToken);
     }
 
     /// <summary>Lays the rows of a batch out as JSON Lines, always the same way.</summary>
@@ -440,7 +452,7 @@ public sealed partial class BatchPredictionRunner(
     private async Task<Dictionary<int, (long Rows, long Failed)>> ListChunksAsync(BatchReference reference, CancellationToken cancellationToken)
     {
         var chunks = new Dictionary<int, (long, long)>();
-        var folder = BatchPrediction.FileOf(reference.Tenant, reference.Batch, "chunks/");
+        var folder = BatchPrediction.FileOf(reference.Tenant, reference.Batch, ChunksFolder);
         await foreach (var item in store.ListAllAsync(folder, cancellationToken))
         {
             if (item.Path.Name.EndsWith(ResultsSuffix, StringComparison.Ordinal))
@@ -453,13 +465,17 @@ public sealed partial class BatchPredictionRunner(
         return chunks;
     }
 
-    private async Task<BatchPrediction> CompleteAsync(BatchReference reference, BatchPrediction batch, string folder, CancellationToken cancellationToken)
+    private async Task<BatchPrediction> CompleteAsync(BatchReference reference, BatchPrediction batch, long unreadable, string folder, CancellationToken cancellationToken)
     {
         var chunks = (int)((CountLines(Path.Combine(folder, RowsFile)) + options.ChunkRows - 1) / options.ChunkRows);
         var errors = Path.Combine(folder, BatchPrediction.ErrorsFile);
         await using (var file = File.Create(errors))
         {
-            await AppendAsync(BatchPrediction.FileOf(reference.Tenant, reference.Batch, UnreadableFile), file, cancellationToken);
+            if (unreadable > 0)
+            {
+                await AppendAsync(BatchPrediction.FileOf(reference.Tenant, reference.Batch, UnreadableFile), file, cancellationToken);
+            }
+
             for (var chunk = 0; chunk < chunks; chunk++)
             {
                 await AppendAsync(ChunkOf(reference, chunk, ErrorsSuffix), file, cancellationToken);
@@ -508,7 +524,7 @@ public sealed partial class BatchPredictionRunner(
     };
 
     private static ObjectPath ChunkOf(BatchReference reference, int chunk, string suffix)
-        => BatchPrediction.FileOf(reference.Tenant, reference.Batch, string.Create(CultureInfo.InvariantCulture, $"chunks/{chunk:D8}{suffix}"));
+        => BatchPrediction.FileOf(reference.Tenant, reference.Batch, string.Create(CultureInfo.InvariantCulture, $"{ChunksFolder}{chunk:D8}{suffix}"));
 
     private static bool IsPlainJsonLines(string name, string path)
     {
@@ -553,13 +569,8 @@ public sealed partial class BatchPredictionRunner(
 
     private async Task AppendAsync(ObjectPath path, Stream to, CancellationToken cancellationToken)
     {
-        if (await store.OpenReadAsync(path, range: null, cancellationToken) is { } content)
-        {
-            await using (content)
-            {
-                await content.Stream.CopyToAsync(to, cancellationToken);
-            }
-        }
+        await using var content = await store.OpenReadAsync(path, range: null, cancellationToken) ?? throw new InvalidDataException($"'{path}' is missing.");
+        await content.Stream.CopyToAsync(to, cancellationToken);
     }
 
     private async Task UploadAsync(string file, ObjectPath path, CancellationToken cancellationToken)

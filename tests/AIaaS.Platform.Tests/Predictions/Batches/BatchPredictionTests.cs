@@ -110,6 +110,7 @@ public sealed class BatchPredictionTests
             Assert.Equal((BatchStatus.Succeeded, 5L, 1L), (batch.Status, batch.RowsDone, batch.RowsFailed));
             BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 3, 4);
             BatchWorld.AssertRows(await world.ErrorsAsync(), 2);
+            Assert.Empty(await ChunksAsync(world));
         }
     }
 
@@ -148,11 +149,98 @@ public sealed class BatchPredictionTests
         var seen = new List<long> { (await world.RunAsync()).RowsDone };
         var first = await world.World.Runs.Store.GetPropertiesAsync(Chunk(0), default);
         seen.Add((await world.RunAsync()).RowsDone);
+        var second = await world.World.Runs.Store.GetPropertiesAsync(Chunk(0), default);
         var batch = await world.RunAsync();
 
         Assert.Equal([2, 4], seen);
         Assert.Equal((BatchStatus.Succeeded, 5L), (batch.Status, batch.RowsDone));
-        Assert.Equal(first!.ETag, (await world.World.Runs.Store.GetPropertiesAsync(Chunk(0), default))!.ETag);
+        Assert.Equal(first!.ETag, second!.ETag);
+    }
+
+    [Theory]
+    [InlineData(BatchStatus.Succeeded)]
+    [InlineData(BatchStatus.Failed)]
+    [InlineData(BatchStatus.Cancelled)]
+    public async Task Chunks_go_once_their_batch_has_ended(BatchStatus status)
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.RunAsync();
+        Assert.NotEmpty(await ChunksAsync(world));
+
+        if (status is BatchStatus.Cancelled)
+        {
+            await world.Service.CancelAsync(Tenant, "b", default);
+        }
+        else if (status is BatchStatus.Failed)
+        {
+            await world.World.Runs.Store.DeleteAsync(BatchPrediction.FileOf(Tenant, "b", "input/rows.jsonl"), null, default);
+        }
+
+        var batch = await world.RunAsync();
+        while (batch.Status is BatchStatus.Running)
+        {
+            batch = await world.RunAsync();
+        }
+
+        Assert.Equal(status, batch.Status);
+        Assert.Empty(await ChunksAsync(world));
+    }
+
+    [Theory]
+    [InlineData("00000000.results.jsonl")]
+    [InlineData("00000001.results.jsonl")]
+    public async Task A_chunk_that_is_lost_is_predicted_again_and_never_left_out(string lost)
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateAsync(FiveRows);
+        await world.RunAsync();
+        await world.RunAsync();
+        var chunk = BatchPrediction.FileOf(Tenant, "b", $"chunks/{lost}");
+        world.World.Runs.Crash.Meanwhile = async (path, token) => path == chunk && await world.World.Runs.Store.DeleteAsync(path, null, token);
+
+        await Assert.ThrowsAsync<InvalidDataException>(() => world.RunAsync());
+        var batch = await world.RunAsync();
+        while (batch.Status is BatchStatus.Running)
+        {
+            batch = await world.RunAsync();
+        }
+
+        Assert.Equal((BatchStatus.Succeeded, 5L, 0L), (batch.Status, batch.RowsDone, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 2, 3, 4);
+    }
+
+    [Theory]
+    [InlineData("unreadable.jsonl", 1)]
+    [InlineData("unreadable.jsonl", 2)]
+    [InlineData("00000000.errors.jsonl", 1)]
+    [InlineData("00000001.results.jsonl", 1)]
+    [InlineData("00000001.results.jsonl", 2)]
+    public async Task Whoever_finds_the_batch_ended_by_another_leaves_its_results_alone(string chunk, int touch)
+    {
+        await using var world = await new BatchWorld(chunkRows: 2, timePerMessage: TimeSpan.FromTicks(-1)).WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("new.csv", "length,mass\n1,1\n2,2\n3,3\n4,4,4\n");
+        await world.RunAsync();
+        var file = BatchPrediction.FileOf(Tenant, "b", $"chunks/{chunk}");
+        var touched = 0;
+        world.World.Runs.Crash.Meanwhile = async (path, _) =>
+        {
+            if (path != file || ++touched < touch)
+            {
+                return false;
+            }
+
+            Assert.Equal(BatchStatus.Succeeded, (await world.RunAsync()).Status);
+            return true;
+        };
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal(touch, touched);
+        Assert.Equal((4L, 1L), (batch.RowsDone, batch.RowsFailed));
+        BatchWorld.AssertRows(await world.ResultsAsync(), 0, 1, 2);
+        Assert.Equal(5, Assert.Single(await world.ErrorsAsync()).GetProperty("line").GetInt64());
+        Assert.Empty(await ChunksAsync(world));
     }
 
     [Fact]
@@ -403,6 +491,8 @@ public sealed class BatchPredictionTests
 
     private static ObjectPath Chunk(int number)
         => BatchPrediction.FileOf(Tenant, "b", string.Create(CultureInfo.InvariantCulture, $"chunks/{number:D8}.results.jsonl"));
+
+    private static Task<string[]> ChunksAsync(BatchWorld world) => world.FilesAsync(Containers.Predictions, $"{Tenant}/b/chunks/");
 
     private static string Rows(int count, Func<int, bool> isBad)
         => $"[{string.Join(',', Enumerable.Range(0, count).Select(row => isBad(row) ? """{"index":1000000}""" : """{"index":0}"""))}]";
