@@ -105,7 +105,7 @@ public sealed partial class RunActivities(RunService runs, PipelineStages stages
     [Function(EndRun)]
     public async Task EndAsync([ActivityTrigger] RunEnd end, CancellationToken cancellationToken)
     {
-        var run = await runs.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
+        var run = await stages.EndAsync(end.Reference, end.Status, end.Error, cancellationToken);
         if (run.Status is RunStatus.Failed)
         {
             LogFailed(end.Reference.Tenant, run.Id, run.Pipeline, run.Error?.Title);

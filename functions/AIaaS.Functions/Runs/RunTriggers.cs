@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace AIaaS.Functions.Runs;
 
 /// <summary>What moves runs on besides requests: their turn, their jobs' end, and a look round for those a crash left behind.</summary>
-public sealed partial class RunTriggers(RunService runs, RunMessages messages, ILogger<RunTriggers> logger)
+public sealed partial class RunTriggers(RunService runs, PipelineStages stages, RunMessages messages, ILogger<RunTriggers> logger)
 {
     [Function("StartRun")]
     public Task StartAsync(
@@ -42,7 +42,7 @@ public sealed partial class RunTriggers(RunService runs, RunMessages messages, I
             {
                 // The run may have ended well since it was listed, and then stays as it is.
                 var lost = new ErrorDetail("The run was lost", "Its orchestration ended before the run did. Start the run again; what was uploaded is kept.");
-                if ((await runs.EndAsync(reference, RunStatus.Failed, lost, cancellationToken)).Error == lost)
+                if ((await stages.EndAsync(reference, RunStatus.Failed, lost, cancellationToken)).Error == lost)
                 {
                     LogLost(reference.Tenant, reference.Run, instance.RuntimeStatus.ToString());
                 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AIaaS.Platform.Documents;
 using AIaaS.Platform.Models;
 using AIaaS.Platform.Problems;
@@ -62,6 +63,10 @@ public sealed class EndpointService(Catalog catalog, ModelRegistry registry, End
         directory.Forget(tenant, endpoint);
     }
 
+    /// <summary>Tells whether one model version answers all requests of an endpoint.</summary>
+    internal async Task<bool> ServesAsync(string tenant, string name, string model, int version, CancellationToken cancellationToken)
+        => Serves((await catalog.FindAsync(Endpoint.Kind, tenant, name, cancellationToken))?.Value, model, version);
+
     /// <summary>Puts one model version behind an endpoint, for all of its requests. Safe to repeat.</summary>
     internal async Task DeployAsync(string tenant, string name, string model, int version, CancellationToken cancellationToken)
     {
@@ -70,7 +75,7 @@ public sealed class EndpointService(Catalog catalog, ModelRegistry registry, End
             Endpoint.Kind,
             tenant,
             name,
-            current => current is { Traffic: [{ Percent: 100 } only] } && only.Version == version && current.Model == model
+            current => Serves(current, model, version)
                 ? current
                 : new Endpoint
                 {
@@ -86,4 +91,7 @@ public sealed class EndpointService(Catalog catalog, ModelRegistry registry, End
             cancellationToken);
         directory.Forget(tenant, name);
     }
+
+    private static bool Serves([NotNullWhen(true)] Endpoint? endpoint, string model, int version)
+        => endpoint is { Traffic: [{ Percent: 100 } only] } && only.Version == version && endpoint.Model == model;
 }

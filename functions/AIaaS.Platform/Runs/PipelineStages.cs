@@ -192,10 +192,51 @@ public sealed partial class PipelineStages(
 
             // Not to be stopped half-way from here on.
             await endpoints.DeployAsync(tenant, endpoint, model.Name, model.Version, CancellationToken.None);
-            await registry.SetAliasAsync(tenant, model.Name, RegisteredModel.Champion, model.Version, CancellationToken.None);
-            await runs.ChangeAsync(reference, current => current.Endpoint == endpoint ? current : current with { Endpoint = endpoint }, CancellationToken.None);
-            return $"endpoint {endpoint}";
+            return await PromoteAsync(reference, model, endpoint);
         }, cancellationToken);
+
+    /// <summary>
+    /// Ends a run, and gives the next one of its pipeline its turn. One whose version is behind the endpoint already has done its last stage, whatever came
+    /// between: the rest of that is made good here, so that the endpoint and the champion agree.
+    /// </summary>
+    public async Task<Run> EndAsync(RunReference reference, RunStatus status, ErrorDetail? error, CancellationToken cancellationToken)
+    {
+        if (status is not RunStatus.Succeeded && await FinishDeploymentAsync(reference, cancellationToken))
+        {
+            (status, error) = (RunStatus.Succeeded, null);
+        }
+
+        return await runs.EndAsync(reference, status, error, cancellationToken);
+    }
+
+    /// <returns>False where the endpoint does not serve the run's version, or the run has ended.</returns>
+    private async Task<bool> FinishDeploymentAsync(RunReference reference, CancellationToken cancellationToken)
+    {
+        var run = (await runs.GetAsync(reference.Tenant, reference.Run, cancellationToken)).Value;
+        if (run is not { HasEnded: false, Model: { } model, Definition: { } definition }
+            || run.Stages.Single(stage => stage.Name == StageNames.Deploy).Status is StageStatus.Pending)
+        {
+            return false;
+        }
+
+        var endpoint = definition.Deploy.Endpoint ?? run.Pipeline!;
+        if (!await endpoints.ServesAsync(reference.Tenant, endpoint, model.Name, model.Version, cancellationToken))
+        {
+            return false;
+        }
+
+        await runs.ReportAsync(reference, StageNames.Deploy, StageStatus.Succeeded, 100, await PromoteAsync(reference, model, endpoint), cancellationToken);
+        return true;
+    }
+
+    /// <summary>Makes the version that an endpoint serves its model's champion.</summary>
+    /// <returns>What was done, for people.</returns>
+    private async Task<string> PromoteAsync(RunReference reference, ModelReference model, string endpoint)
+    {
+        await registry.SetAliasAsync(reference.Tenant, model.Name, RegisteredModel.Champion, model.Version, CancellationToken.None);
+        await runs.ChangeAsync(reference, current => current.Endpoint == endpoint ? current : current with { Endpoint = endpoint }, CancellationToken.None);
+        return $"endpoint {endpoint}";
+    }
 
     private async Task<DatasetVersion?> FindVersionAsync(RunReference reference, Run run, CancellationToken cancellationToken)
         => (await catalog.FindAsync(DatasetVersion.Kind, reference.Tenant, DatasetVersion.NameOf(run.Dataset, run.DatasetVersion), cancellationToken))?.Value;

@@ -27,7 +27,20 @@ public sealed class RunActivitiesTests : IDisposable
         _store = new FileObjectStore(new FileObjectStoreOptions { Root = _folder["storage"], FlushToDisk = false }, TimeProvider.System);
         _catalog = new Catalog(_store, TimeProvider.System);
         _runs = new RunService(_catalog, Mock.Of<IMessageQueue>(), TimeProvider.System);
-        _activities = new RunActivities(_runs, stages: null!, rounds: null!, _log);
+        var stages = new PipelineStages(
+            _catalog,
+            _store,
+            cluster: null!,
+            _runs,
+            versions: null!,
+            jobs: null!,
+            rounds: null!,
+            registry: null!,
+            endpoints: null!,
+            models: null!,
+            TimeProvider.System,
+            NullLogger<PipelineStages>.Instance);
+        _activities = new RunActivities(_runs, stages, rounds: null!, _log);
     }
 
     public void Dispose()

@@ -550,6 +550,56 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         Assert.Empty((await _world.Registry.GetAsync(Tenant, "penguins", default)).Value.Aliases);
     }
 
+    [Theory]
+    [InlineData(false, RunStatus.Cancelled)]
+    [InlineData(true, RunStatus.Cancelled)]
+    [InlineData(true, RunStatus.Failed)]
+    public async Task A_run_that_is_stopped_half_way_through_its_deployment_leaves_endpoint_and_champion_agreed(bool done, RunStatus told)
+    {
+        await TrainedAsync();
+        await _stages.RegisterAsync(Penguins, default);
+        var ends = new HashSet<RunStatus>();
+        for (var step = 1; ; step++)
+        {
+            _world.Runs.Crash.Arm(step, done);
+            var dead = await _world.Runs.DiesAsync(() => _stages.DeployAsync(Penguins, default));
+            _world.Runs.Crash.Restart();
+            if (!dead)
+            {
+                break;
+            }
+
+            var before = await RunAsync();
+            await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+            Assert.Equal("Cancelled", (await _stages.DeployAsync(Penguins, default)).Error!.Title);
+
+            var run = await _stages.EndAsync(Penguins, told, error: null, default);
+
+            ends.Add(run.Status);
+            var (serving, champion) = (
+                await _world.Runs.Catalog.FindAsync(Endpoint.Kind, Tenant, "penguins", default), (await _world.Registry.GetAsync(Tenant, "penguins", default)).Value.Aliases);
+            if (run.Status is RunStatus.Succeeded)
+            {
+                Assert.Equal([new TrafficShare(1, 100)], serving!.Value.Traffic);
+                Assert.Equal(1, champion[RegisteredModel.Champion]);
+                Assert.Equal(("penguins", StageStatus.Succeeded), (run.Endpoint, Stage(run, StageNames.Deploy).Status));
+            }
+            else
+            {
+                Assert.Equal(RunStatus.Cancelled, run.Status);
+                Assert.Null(serving);
+                Assert.Empty(champion);
+            }
+
+            // As if it had never been.
+            await _world.Runs.Catalog.DeleteAsync(Endpoint.Kind, Tenant, "penguins", ifMatch: null, default);
+            await _world.Runs.Catalog.UpdateAsync(RegisteredModel.Kind, Tenant, "penguins", model => model with { Aliases = new Dictionary<string, int>() }, default);
+            await _world.Runs.Runs.ChangeAsync(Penguins, _ => before with { Endpoint = null }, default);
+        }
+
+        Assert.Equal(2, ends.Count);
+    }
+
     [Fact]
     public async Task A_run_cancelled_while_its_results_are_read_registers_nothing()
     {
