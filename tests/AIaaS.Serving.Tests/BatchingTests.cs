@@ -427,5 +427,9 @@ public sealed class BatchingTests
     private sealed class Probe(string name, int rows, List<string> log, bool canSplit = false) : QueuedRun(rows, canJoin: false, canSplit, CancellationToken.None)
     {
         public override void Run(int first, int count) => log.Add($"{name} {first}+{count}");
+
+        public override bool JoinsWith(QueuedRun other) => false;
+
+        public override JoinedRun Join(IReadOnlyList<QueuedRun> runs, LoadedModel model) => throw new NotSupportedException();
     }
 }

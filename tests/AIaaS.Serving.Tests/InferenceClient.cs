@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Inference;
 using AIaaS.Serving.Models;
 
@@ -18,23 +19,25 @@ internal sealed class InferenceClient : IAsyncDisposable
 
     public ModelLease Lease { get; }
 
-    public static async Task<InferenceClient> StartAsync(TestModel model, InferenceOptions? options = null)
+    public static async Task<InferenceClient> StartAsync(TestModel model, InferenceOptions? options = null, BatchingOptions? batching = null)
     {
         var source = new FileModelSource();
-        var server = new ModelServer(source, new(), TimeProvider.System);
+        var server = new ModelServer(source, new() { Batching = batching ?? new() }, TimeProvider.System);
         return new(server, await server.AcquireAsync(source.Add(model), CancellationToken.None), options ?? new());
     }
 
-    public static Task<InferenceClient> StartAsync(string tensors) => StartAsync(TestModels.Tensors(tensors));
+    public static Task<InferenceClient> StartAsync(string tensors, BatchingOptions? batching = null) =>
+        StartAsync(TestModels.Tensors(tensors), batching: batching);
 
     public Task<WireAnswer> InferAsync(string json, params byte[] binary) =>
         InferAsync([.. Encoding.UTF8.GetBytes(json), .. binary], binary.Length == 0 ? null : Encoding.UTF8.GetByteCount(json));
 
     public Task<WireAnswer> InferAsync(byte[] body, long? headerLength) => InferAsync(new ReadOnlySequence<byte>(body), headerLength);
 
-    public async Task<WireAnswer> InferAsync(ReadOnlySequence<byte> body, long? headerLength)
+    public async Task<WireAnswer> InferAsync(
+        ReadOnlySequence<byte> body, long? headerLength, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
-        using var answer = await _engine.InferAsync(Lease, body, headerLength, "some-model", "3", CancellationToken.None);
+        using var answer = await _engine.InferAsync(Lease, body, headerLength, "some-model", "3", timeout, cancellationToken);
         var written = new ArrayBufferWriter<byte>();
         answer.WriteTo(written);
         Assert.Equal(answer.Length, written.WrittenCount);

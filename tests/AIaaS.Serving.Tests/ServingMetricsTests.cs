@@ -62,7 +62,7 @@ public sealed class ServingMetricsTests : IDisposable
         Assert.Equal(1, Sum("aiaas.predictions.errors request"));
         Assert.All(["parse", "run", "write"], stage => Assert.Equal(1, Sum($"aiaas.predictions.duration {stage}")));
 
-        ValueTask<InferenceAnswer> InferAsync(string body) => engine.InferAsync(client.Lease, new(System.Text.Encoding.UTF8.GetBytes(body)), null, "slow", "1", default);
+        ValueTask<InferenceAnswer> InferAsync(string body) => engine.InferAsync(client.Lease, new(System.Text.Encoding.UTF8.GetBytes(body)), null, "slow", "1", timeout: null, default);
     }
 
     [Fact]

@@ -172,12 +172,12 @@ public sealed class InferenceFunctions(InferenceService inference, PredictionAdm
         {
             if (coding is ContentCoding.Identity)
             {
-                return await AnswerAsync(request, model, version, headerLength, deadline.Token);
+                return await AnswerAsync(request, model, version, headerLength, deadline);
             }
 
             admission.RequireRoom(request.Tenant());
             var body = await request.DecompressBodyAsync(coding, LargestRequest, deadline.Token);
-            return await AnswerAsync(request, model, version, body, headerLength, deadline.Token);
+            return await AnswerAsync(request, model, version, body, headerLength, deadline);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {
@@ -185,12 +185,12 @@ public sealed class InferenceFunctions(InferenceService inference, PredictionAdm
         }
     }
 
-    private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version, long? headerLength, CancellationToken cancellationToken)
+    private async Task<IResult> AnswerAsync(HttpRequest request, string model, string? version, long? headerLength, RequestDeadline deadline)
     {
-        var read = await request.ReadWholeBodyAsync(admission, cancellationToken);
+        var read = await request.ReadWholeBodyAsync(admission, deadline.Token);
         try
         {
-            return await AnswerAsync(request, model, version, read.Buffer, headerLength, cancellationToken);
+            return await AnswerAsync(request, model, version, read.Buffer, headerLength, deadline);
         }
         finally
         {
@@ -200,9 +200,9 @@ public sealed class InferenceFunctions(InferenceService inference, PredictionAdm
     }
 
     private async Task<IResult> AnswerAsync(
-        HttpRequest request, string model, string? version, ReadOnlySequence<byte> body, long? headerLength, CancellationToken cancellationToken)
+        HttpRequest request, string model, string? version, ReadOnlySequence<byte> body, long? headerLength, RequestDeadline deadline)
     {
-        using var served = await inference.InferAsync(request.Tenant(), model, version, body, headerLength, cancellationToken);
+        using var served = await inference.InferAsync(request.Tenant(), model, version, body, headerLength, deadline.Timeout, deadline.Token);
         return await SendAsync(request, served.Answer);
     }
 
@@ -215,7 +215,7 @@ public sealed class InferenceFunctions(InferenceService inference, PredictionAdm
             response.Headers[HeaderLength] = length.ToString(CultureInfo.InvariantCulture);
         }
 
-        response.SetServerTiming(("parse", answer.Parse), ("run", answer.Run), ("write", answer.Write));
+        response.SetServerTiming(("parse", answer.Parse), ("queue", answer.Queue), ("run", answer.Run), ("write", answer.Write));
         var coding = request.ChooseContentCoding();
         if (coding is ContentCoding.Identity)
         {

@@ -70,11 +70,12 @@ public sealed partial class InferenceService(
     /// <param name="version">As the caller wrote it; null for the one that the name serves.</param>
     /// <param name="body">The whole body, decompressed.</param>
     /// <param name="headerLength">Length of its JSON object where binary data follows, 0 for binary data alone, else null.</param>
+    /// <param name="timeout">What the request has left, where it has a deadline.</param>
     /// <param name="cancellationToken">Ends the run of the model.</param>
     /// <returns>To be disposed once it is sent.</returns>
     /// <exception cref="ProblemException">There is no such model, no room for the request, it is not acceptable, or the model failed.</exception>
     public async ValueTask<ServedAnswer> InferAsync(
-        string tenant, string name, string? version, ReadOnlySequence<byte> body, long? headerLength, CancellationToken cancellationToken)
+        string tenant, string name, string? version, ReadOnlySequence<byte> body, long? headerLength, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         using var admitted = admission.Enter(tenant);
         var route = await router.RouteAsync(tenant, name, cancellationToken);
@@ -88,7 +89,7 @@ public sealed partial class InferenceService(
                 _unloaded.TryRemove((tenant, route.Model, number), out _);
             }
 
-            var answer = await engine.InferAsync(lease, body, headerLength, name, number.ToString(CultureInfo.InvariantCulture), cancellationToken);
+            var answer = await engine.InferAsync(lease, body, headerLength, name, number.ToString(CultureInfo.InvariantCulture), timeout, cancellationToken);
             statistics.Succeeded(lease.Reference, answer.Rows, answer.Parse, answer.Run, answer.Write);
             return new ServedAnswer(answer, lease);
         }

@@ -51,6 +51,14 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
     /// <exception cref="PredictionFailedException">The model failed.</exception>
     public abstract void Run(int first, int count);
 
+    /// <summary>Whether another request may run with it; asked of two that may join at all.</summary>
+    public abstract bool JoinsWith(QueuedRun other);
+
+    /// <summary>Copies the rows of several requests that may join, itself the first of them, to run them together.</summary>
+    /// <param name="runs">The requests.</param>
+    /// <param name="model">Held by the caller.</param>
+    public abstract JoinedRun Join(IReadOnlyList<QueuedRun> runs, LoadedModel model);
+
     public bool TryComplete(SharedOutputs? shared, int first) => _completion.TrySetResult(new(shared, first, QueueTicks, RunTicks));
 
     public void Fail(Exception exception)
@@ -71,13 +79,10 @@ internal sealed class RowsRun(PredictionWorkspace workspace, CancellationToken c
     public PredictionWorkspace Workspace { get; } = workspace;
 
     public override void Run(int first, int count) => Workspace.Run(first, count, CancellationToken);
-}
 
-/// <summary>Any other use of the session, by itself.</summary>
-internal sealed class SessionRun(Action<CancellationToken> run, int rows, CancellationToken cancellationToken)
-    : QueuedRun(rows, canJoin: false, canSplit: false, cancellationToken)
-{
-    public override void Run(int first, int count) => run(CancellationToken);
+    public override bool JoinsWith(QueuedRun other) => other is RowsRun;
+
+    public override JoinedRun Join(IReadOnlyList<QueuedRun> runs, LoadedModel model) => new JoinedRows(runs, model);
 }
 
 /// <summary>How a queued request went.</summary>
@@ -86,17 +91,3 @@ internal sealed class SessionRun(Action<CancellationToken> run, int rows, Cancel
 /// <param name="QueueTicks">Timestamp ticks it waited.</param>
 /// <param name="RunTicks">Timestamp ticks of the runs it took part in.</param>
 internal readonly record struct RunOutcome(SharedOutputs? Shared, int First, long QueueTicks, long RunTicks);
-
-/// <summary>The outputs of a run that several requests share; given back when the last of them has read its own.</summary>
-internal sealed class SharedOutputs(PredictionWorkspace workspace, LoadedModel model, int holders)
-{
-    private int _holders = holders;
-
-    public PredictionWorkspace Workspace { get; } = workspace;
-
-    public void Release(int holders = 1)
-    {
-        if (Interlocked.Add(ref _holders, -holders) == 0)
-            model.ReturnWorkspace(Workspace);
-    }
-}

@@ -228,7 +228,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
             if (!_wasLarge && first is { CanJoin: true, Done: 0 } && Joins)
             {
                 var (rows, most) = (first.Rows, RowsPerTurn);
-                while (_small.First is { Value: { CanJoin: true, Done: 0 } next } && rows + next.Rows <= most)
+                while (_small.First is { Value: { CanJoin: true, Done: 0 } next } && rows + next.Rows <= most && first.JoinsWith(next))
                 {
                     rows += next.Rows;
                     Claim(next);
@@ -340,29 +340,24 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
 
         private void RunTogether()
         {
-            SharedOutputs? shared = null;
-            var given = 0;
+            JoinedRun? joined = null;
             try
             {
-                var workspace = model.RentWorkspace();
-                shared = new(workspace, model, _taken.Count + 1);
-                var rows = workspace.Rows;
-                rows.Clear();
-                foreach (var run in _taken)
-                    rows.Append(((RowsRun)run).Workspace.Rows);
+                joined = _taken[0].Join(_taken, model);
                 queue.MarkCopied(_taken);
                 if (_taken.TrueForAll(static run => run.Task.IsCompleted))
                     return;
 
                 var started = queue.Now();
-                workspace.Run(0, rows.Rows, CancellationToken.None);
+                joined.Run();
                 var ticks = queue.Now() - started;
-                model.NoteRun(_taken.Count, rows.Rows, ticks);
+                model.NoteRun(_taken.Count, joined.Rows, ticks);
                 var first = 0;
                 foreach (var run in _taken)
                 {
                     run.RunTicks += ticks;
-                    given += run.TryComplete(shared, first) ? 1 : 0;
+                    if (!joined.CopiesOutputs || queue.TryReclaim(run))
+                        joined.Complete(run, first);
                     first += run.Rows;
                 }
             }
@@ -378,7 +373,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
             }
             finally
             {
-                shared?.Release(_taken.Count + 1 - given);
+                joined?.Dispose();
             }
         }
     }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using AIaaS.Serving.Batching;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 using AIaaS.Serving.Telemetry;
@@ -30,6 +31,9 @@ public sealed record InferenceOptions
 /// <param name="metrics">Null to measure nothing.</param>
 public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeProvider, ServingMetrics? metrics = null)
 {
+    /// <summary>Above this a request runs by itself: copying its tensors would cost more than sharing a run saves.</summary>
+    private const long MostJoinedBytes = 1 << 20;
+
     private readonly ConcurrentQueue<InferenceWorkspace> _idle = new();
 
     /// <summary>What a model takes and gives.</summary>
@@ -45,23 +49,33 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
     /// <param name="headerLength">Length of its JSON object in bytes where binary data follows, 0 for binary data alone, null for JSON alone.</param>
     /// <param name="modelName">Given back as <c>model_name</c>.</param>
     /// <param name="modelVersion">Given back as <c>model_version</c>.</param>
-    /// <param name="cancellationToken">Ends the run of the model.</param>
+    /// <param name="timeout">What the request has left, where it has a deadline.</param>
+    /// <param name="cancellationToken">Ends the wait for the model and its run.</param>
     /// <exception cref="InferenceRequestException">The caller has to change the request.</exception>
     /// <exception cref="PredictionFailedException">The model failed on it.</exception>
+    /// <exception cref="PredictionOverloadException">It would have to wait too long.</exception>
+    /// <exception cref="ModelBrokenException">The model failed on most of its latest requests.</exception>
     public ValueTask<InferenceAnswer> InferAsync(
-        ModelLease lease, in ReadOnlySequence<byte> body, long? headerLength, string modelName, string modelVersion, CancellationToken cancellationToken)
+        ModelLease lease,
+        in ReadOnlySequence<byte> body,
+        long? headerLength,
+        string modelName,
+        string modelVersion,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
         var workspace = _idle.TryDequeue(out var idle) ? idle : new();
         var model = lease.Model;
         var activity = metrics?.StartInference(model);
         try
         {
+            model.Queue.ThrowIfFull(timeout);
             var started = timeProvider.GetTimestamp();
             var plan = model.Inference;
             workspace.Begin(plan, options.MaxTensorBytes);
             InferenceRequestReader.Read(body, headerLength, plan, workspace);
             var parse = timeProvider.GetElapsedTime(started);
-            return RunAsync(model, plan, workspace, parse, activity, modelName, modelVersion, cancellationToken);
+            return RunAsync(model, plan, workspace, body.Length, parse, activity, modelName, modelVersion, timeout, cancellationToken);
         }
         catch (Exception e)
         {
@@ -84,31 +98,39 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
         LoadedModel model,
         InferencePlan plan,
         InferenceWorkspace workspace,
+        long bodyLength,
         TimeSpan parse,
         Activity? activity,
         string modelName,
         string modelVersion,
+        TimeSpan? timeout,
         CancellationToken cancellationToken)
     {
         IDisposableReadOnlyCollection<OrtValue>? outputs = null;
         try
         {
-            var started = timeProvider.GetTimestamp();
             var names = workspace.Requested.Count == 0
                 ? plan.OutputNames
                 : [.. workspace.Requested.Select(o => plan.OutputNames[o.Output])];
-            var rows = plan.Inputs.Length > 0 && workspace.ShapeOf(0) is [var first, ..] ? (int)first : 1;
-            outputs = await model.RunAsync(plan.InputNames, workspace.TakeValues(), names, rows, cancellationToken);
+            var rows = plan.RowsOf(workspace);
+            var call = new TensorCall(plan.InputNames, workspace.TakeValues(), names, rows)
+            {
+                Plan = plan.KeepsRowsApart(workspace) ? plan : null,
+                IsSmall = bodyLength <= MostJoinedBytes && workspace.InputBytes <= MostJoinedBytes,
+            };
+            var outcome = await model.RunAsync(call, timeout, cancellationToken);
+            outputs = outcome.Outputs;
             var ran = timeProvider.GetTimestamp();
             var binaryBytes = AnswerWriter.Write(workspace, plan, outputs, modelName, modelVersion, cancellationToken);
             var answer = new InferenceAnswer(this, workspace, outputs, binaryBytes)
             {
                 Rows = rows,
                 Parse = parse,
-                Run = timeProvider.GetElapsedTime(started, ran),
+                Queue = timeProvider.GetElapsedTime(0, outcome.QueueTicks),
+                Run = timeProvider.GetElapsedTime(0, outcome.RunTicks),
                 Write = timeProvider.GetElapsedTime(ran),
             };
-            metrics?.AddPrediction(model, new(rows, parse, default, answer.Run, answer.Write));
+            metrics?.AddPrediction(model, new(rows, parse, answer.Queue, answer.Run, answer.Write));
             activity?.SetTag("rows", rows);
             activity?.Dispose();
             return answer;
@@ -160,7 +182,10 @@ public sealed class InferenceAnswer : IDisposable
     /// <summary>Reading the request.</summary>
     public TimeSpan Parse { get; internal init; }
 
-    /// <summary>Waiting for the model's turn and running it.</summary>
+    /// <summary>Waiting for the model's turn.</summary>
+    public TimeSpan Queue { get; internal init; }
+
+    /// <summary>Running it, with the rows of others where they shared a run.</summary>
     public TimeSpan Run { get; internal init; }
 
     /// <summary>Writing the JSON.</summary>

@@ -12,10 +12,17 @@ internal sealed class InferencePlan
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _inputsByName;
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _outputsByName;
 
-    private InferencePlan(TensorPlan[] inputs, TensorPlan[] outputs, int symbols, string? unfed)
+    private readonly bool _hasFeatures;
+    private readonly bool[] _apart;
+    private volatile bool _mixes;
+
+    private InferencePlan(TensorPlan[] inputs, TensorPlan[] outputs, int symbols, string? unfed, PredictionPlan? rows)
     {
         (Inputs, Outputs, Symbols, UnfedInput) = (inputs, outputs, symbols, unfed);
         HasImages = inputs.Any(i => i.IsImage);
+        HasRows = inputs.Length > 0 && !HasImages && unfed is null && inputs.All(i => i.Shape is [-1, ..]);
+        _hasFeatures = rows is not null;
+        _apart = [.. outputs.Select(o => HasRows && rows is { KeepsRowsApart: true } && rows.Outputs.Any(r => r.Output.Name == o.Name))];
         InputNames = [.. inputs.Select(i => i.Metadata.Name)];
         OutputNames = [.. outputs.Select(o => o.Metadata.Name)];
         _inputsByName = Index(InputNames);
@@ -40,13 +47,60 @@ internal sealed class InferencePlan
     /// <summary>Whether an input is decoded as an image.</summary>
     public bool HasImages { get; }
 
+    /// <summary>Whether all inputs have a first dimension that varies, so that it may be one of rows.</summary>
+    public bool HasRows { get; }
+
+    /// <summary>Rows of a request: the first dimension that its inputs share where that is one of rows, else 1.</summary>
+    public int RowsOf(InferenceWorkspace workspace)
+    {
+        if (!HasRows || (!_hasFeatures && !_apart.Contains(true)))
+            return 1;
+        var rows = workspace.ShapeOf(0)[0];
+        for (var input = 1; input < Inputs.Length; input++)
+        {
+            if (workspace.ShapeOf(input)[0] != rows)
+                return 1;
+        }
+
+        return (int)rows;
+    }
+
+    /// <summary>Whether each row of the outputs that a request asks for is made of the same row of its inputs alone.</summary>
+    public bool KeepsRowsApart(InferenceWorkspace workspace)
+    {
+        if (_mixes || !HasRows)
+            return false;
+        var rows = workspace.ShapeOf(0)[0];
+        for (var input = 0; input < Inputs.Length; input++)
+        {
+            if (rows == 0 || workspace.ShapeOf(input)[0] != rows)
+                return false;
+        }
+
+        return workspace.Requested.Count == 0 ? !_apart.Contains(false) : workspace.Requested.TrueForAll(r => _apart[r.Output]);
+    }
+
+    /// <summary>Notes that rows turned out not to be apart, which probes cannot show of all inputs.</summary>
+    public void NoteMixing() => _mixes = true;
+
+    /// <summary>Runs a graph without features on tensors that are made up: to find out whether it keeps rows apart, and so that later runs are faster.</summary>
+    /// <param name="session">Of the graph.</param>
+    /// <param name="measured">Given the rows of each run and the timestamp ticks it took.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public void Probe(InferenceSession session, Action<int, long> measured, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (UnfedInput is null && !HasImages)
+            TensorProbe.Run(session, this, measured, time, cancellationToken)?.CopyTo(_apart, 0);
+    }
+
     /// <returns>-1 where there is none.</returns>
     public int FindInput(ReadOnlySpan<byte> utf8Name) => _inputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
 
     /// <returns>-1 where there is none.</returns>
     public int FindOutput(ReadOnlySpan<byte> utf8Name) => _outputsByName.TryGetValue(utf8Name, out var index) ? index : -1;
 
-    public static InferencePlan Create(InferenceSession session, ModelSignature signature, IReadOnlySet<string> images)
+    public static InferencePlan Create(InferenceSession session, ModelSignature signature, PredictionPlan? rows, IReadOnlySet<string> images)
     {
         var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
         var classes = (signature.Target?.Classes ?? []).Select(c => ClassPlan.Of(c).Utf8Text).ToArray();
@@ -66,7 +120,7 @@ internal sealed class InferencePlan
             .Where(o => o.Datatype is not null)
             .Select(o => new TensorPlan(new(o.Name, o.Datatype!.Name, ShapeOf(o.Node)), o.Datatype, [], o.Name == scores ? classes : [], IsImage: false))
             .ToArray();
-        return new([.. inputs], outputs, symbols.Count, unfed);
+        return new([.. inputs], outputs, symbols.Count, unfed, rows);
 
         int[] SymbolsOf(NodeMetadata node)
         {

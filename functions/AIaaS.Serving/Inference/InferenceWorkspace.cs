@@ -31,7 +31,7 @@ internal sealed class InferenceWorkspace : IDisposable
     private long[] _symbols = [];
     private byte[] _scratch = [];
     private byte[] _joined = [];
-    private long _bytesLeft;
+    private long _maxBytes;
     private int _inputs;
 
     public InferenceWorkspace() => Writer = new(Json, WriterOptions);
@@ -81,9 +81,12 @@ internal sealed class InferenceWorkspace : IDisposable
         if (_symbols.Length < plan.Symbols)
             _symbols = new long[plan.Symbols];
         _symbols.AsSpan(0, plan.Symbols).Fill(-1);
-        _bytesLeft = maxTensorBytes;
-        (Id, BinaryOutputs) = (null, false);
+        _maxBytes = maxTensorBytes;
+        (Id, BinaryOutputs, InputBytes) = (null, false, 0);
     }
+
+    /// <summary>Memory for the inputs that are given; a text counts as much as it has beside its own bytes.</summary>
+    public long InputBytes { get; private set; }
 
     public bool IsGiven(int input) => _values[input] is not null;
 
@@ -176,8 +179,8 @@ internal sealed class InferenceWorkspace : IDisposable
 
     private void Charge(long bytes)
     {
-        _bytesLeft -= bytes;
-        if (_bytesLeft < 0)
+        InputBytes += bytes;
+        if (InputBytes > _maxBytes)
             throw new InferenceRequestException("The inputs need more memory than one request may have. Send fewer rows at once.");
     }
 }

@@ -31,6 +31,7 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>ONNX Runtime reads an optimized graph's weights where they lie, in this pinned array.</summary>
     private readonly byte[]? _weights;
+    private readonly PredictionPlan? _plan;
     private InferencePlan? _inference;
     private TreeExplainer? _treeExplainer;
     private int _holders = 1;
@@ -61,6 +62,7 @@ internal sealed class LoadedModel : IDisposable
         MayHaveTrees = TreeExplainer.MayExplain(file);
         _sessionOptions = sessionOptions;
         _weights = origin == ModelOrigin.Optimized ? file : null;
+        _plan = plan;
         _workspaces = plan is null ? null : new(() => new(plan, session));
     }
 
@@ -71,7 +73,7 @@ internal sealed class LoadedModel : IDisposable
     public InferenceSession Session { get; }
 
     /// <summary>The graph as tensors; worked out where somebody asks, since few models are asked both ways.</summary>
-    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature, _images);
+    public InferencePlan Inference => _inference ??= InferencePlan.Create(Session, Signature, _plan, _images);
 
     /// <summary>Whether it is worth while to ask for <see cref="FindTreesAsync"/>.</summary>
     public bool MayHaveTrees { get; private set; }
@@ -240,72 +242,75 @@ internal sealed class LoadedModel : IDisposable
 
     public void ReturnWorkspace(PredictionWorkspace workspace) => _workspaces!.Return(workspace);
 
-    public ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
-        IReadOnlyCollection<string> inputNames,
-        IReadOnlyCollection<OrtValue> inputs,
-        IReadOnlyCollection<string> outputNames,
-        int rows,
-        CancellationToken cancellationToken)
+    /// <summary>Runs the graph on tensors when it is their turn.</summary>
+    /// <param name="call">The tensors.</param>
+    /// <param name="timeout">What the request has left, where it has a deadline.</param>
+    /// <param name="cancellationToken">Ends the wait and the run.</param>
+    /// <exception cref="PredictionFailedException">The model failed.</exception>
+    /// <exception cref="PredictionOverloadException">It would have to wait too long.</exception>
+    /// <exception cref="ModelBrokenException">The model failed on most of its latest requests.</exception>
+    public ValueTask<TensorOutcome> RunAsync(TensorCall call, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        ArgumentOutOfRangeException.ThrowIfNegative(call.Rows);
         Breaker.ThrowIfOpen();
-        if (Queue.TryEnter(rows, out var lane))
+        if (!Queue.TryEnter(call.Rows, out var lane))
+            return WhenRunAsync(call, timeout, cancellationToken);
+        try
         {
-            try
-            {
-                var started = _environment.TimeProvider.GetTimestamp();
-                var outputs = Run(cancellationToken);
-                NoteRun(1, rows, _environment.TimeProvider.GetTimestamp() - started);
-                Breaker.Succeed();
-                return new(outputs);
-            }
-            catch (Exception e)
-            {
-                NoteFailure(e);
-                throw;
-            }
-            finally
-            {
-                if (lane)
-                    Queue.Exit(this);
-            }
+            var started = _environment.TimeProvider.GetTimestamp();
+            var outputs = Run(call.InputNames, call.Inputs, call.OutputNames, cancellationToken);
+            var ticks = _environment.TimeProvider.GetTimestamp() - started;
+            NoteRun(1, call.Rows, ticks);
+            Breaker.Succeed();
+            return new(new TensorOutcome(outputs, QueueTicks: 0, ticks));
         }
-
-        return QueuedAsync();
-
-        async ValueTask<IDisposableReadOnlyCollection<OrtValue>> QueuedAsync()
+        catch (Exception e)
         {
-            IDisposableReadOnlyCollection<OrtValue>? outputs = null;
-            var run = new SessionRun(token => outputs = Run(token), rows, cancellationToken) { Enqueued = _environment.TimeProvider.GetTimestamp() };
-            try
-            {
-                await Queue.RunAsync(run, this, timeout: null);
-                Breaker.Succeed();
-                return outputs!;
-            }
-            catch (Exception e)
-            {
-                NoteFailure(e);
-                throw;
-            }
+            NoteFailure(e);
+            throw;
         }
-
-        IDisposableReadOnlyCollection<OrtValue> Run(CancellationToken cancellationToken)
+        finally
         {
-            using var options = new RunOptions();
-            using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, options);
-            try
-            {
-                return Session.Run(options, inputNames, inputs, outputNames);
-            }
-            catch (OnnxRuntimeException e)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                if (_images.Count > 0 && OnnxFile.IsOfDecoding(e))
-                    throw new PredictionRequestException(PredictionError.BadImage, "The image cannot be decoded; it is damaged.");
-                throw new PredictionFailedException(e.Message, e);
-            }
+            if (lane)
+                Queue.Exit(this);
+        }
+    }
+
+    private async ValueTask<TensorOutcome> WhenRunAsync(TensorCall call, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        using var run = new TensorsRun(call, this, cancellationToken) { Enqueued = _environment.TimeProvider.GetTimestamp() };
+        try
+        {
+            var outcome = await Queue.RunAsync(run, this, timeout);
+            Breaker.Succeed();
+            return new(run.TakeOutputs(), outcome.QueueTicks, outcome.RunTicks);
+        }
+        catch (Exception e)
+        {
+            NoteFailure(e);
+            throw;
+        }
+    }
+
+    /// <summary>Runs the graph at once; for those whose turn it is.</summary>
+    /// <exception cref="PredictionFailedException">The model failed.</exception>
+    /// <exception cref="PredictionRequestException">An image is damaged.</exception>
+    public IDisposableReadOnlyCollection<OrtValue> Run(
+        IReadOnlyCollection<string> inputNames, IReadOnlyCollection<OrtValue> inputs, IReadOnlyCollection<string> outputNames, CancellationToken cancellationToken)
+    {
+        using var options = new RunOptions();
+        using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, options);
+        try
+        {
+            return Session.Run(options, inputNames, inputs, outputNames);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_images.Count > 0 && OnnxFile.IsOfDecoding(e))
+                throw new PredictionRequestException(PredictionError.BadImage, "The image cannot be decoded; it is damaged.");
+            throw new PredictionFailedException(e.Message, e);
         }
     }
 
@@ -440,7 +445,11 @@ internal sealed class LoadedModel : IDisposable
     private void WarmUp(CancellationToken cancellationToken)
     {
         if (_workspaces is null)
+        {
+            Inference.Probe(Session, Queue.Cost.Record, _environment.TimeProvider, cancellationToken);
             return;
+        }
+
         var workspace = RentWorkspace();
         try
         {

@@ -37,12 +37,13 @@ public sealed class ModelLease : IDisposable
     /// <exception cref="Predictions.PredictionFailedException">The model failed.</exception>
     /// <exception cref="PredictionOverloadException">Too many wait for the model already.</exception>
     /// <exception cref="ModelBrokenException">The model failed on most of its latest requests.</exception>
-    public ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
+    public async ValueTask<IDisposableReadOnlyCollection<OrtValue>> RunAsync(
         IReadOnlyCollection<string> inputNames,
-        IReadOnlyCollection<OrtValue> inputs,
+        IReadOnlyList<OrtValue> inputs,
         IReadOnlyCollection<string> outputNames,
         int rows,
-        CancellationToken cancellationToken) => Model.RunAsync(inputNames, inputs, outputNames, rows, cancellationToken);
+        CancellationToken cancellationToken) =>
+        (await Model.RunAsync(new TensorCall(inputNames, inputs, outputNames, rows), timeout: null, cancellationToken)).Outputs;
 
     public void Dispose() => Interlocked.Exchange(ref _model, null)?.Release();
 }

@@ -130,12 +130,12 @@ public sealed class InferenceServiceTests : IAsyncLifetime
     [Fact]
     public async Task Another_tenants_model_is_not_found()
         => Assert.Equal(Problem.NotFound, (await Assert.ThrowsAsync<ProblemException>(
-            async () => await _inference.InferAsync("stranger", "m", null, Body(Rows), null, default))).Problem);
+            async () => await _inference.InferAsync("stranger", "m", null, Body(Rows), null, null, default))).Problem);
 
     [Fact]
     public async Task A_request_that_has_to_be_changed_is_told_so()
     {
-        var refusal = await Assert.ThrowsAsync<ProblemException>(async () => await _inference.InferAsync(Tenant, "m", null, Body("{}"), null, default));
+        var refusal = await Assert.ThrowsAsync<ProblemException>(async () => await _inference.InferAsync(Tenant, "m", null, Body("{}"), null, null, default));
 
         Assert.Equal(Problem.InvalidValue, refusal.Problem);
     }
@@ -146,7 +146,7 @@ public sealed class InferenceServiceTests : IAsyncLifetime
         await _world.RegisterAsync("f", TestModels.Failing);
 
         var failure = await Assert.ThrowsAsync<ProblemException>(async () => await _inference.InferAsync(
-            Tenant, "f", null, Body("""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[9]}]}"""), null, default));
+            Tenant, "f", null, Body("""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[9]}]}"""), null, null, default));
 
         Assert.Equal(Problem.Internal, failure.Problem);
         Assert.DoesNotContain("Gather", failure.Message, StringComparison.Ordinal);
@@ -156,7 +156,7 @@ public sealed class InferenceServiceTests : IAsyncLifetime
     public async Task Statistics_tell_answers_failures_and_memory()
     {
         await VersionAsync("m", "1");
-        await Assert.ThrowsAsync<ProblemException>(async () => await _inference.InferAsync(Tenant, "m", "1", Body("{}"), null, default));
+        await Assert.ThrowsAsync<ProblemException>(async () => await _inference.InferAsync(Tenant, "m", "1", Body("{}"), null, null, default));
 
         var activities = await _inference.ReadStatisticsAsync(Tenant, "m", null, default);
 
@@ -183,7 +183,7 @@ public sealed class InferenceServiceTests : IAsyncLifetime
 
     private async Task<string> VersionAsync(string name, string? version = null)
     {
-        using var served = await _inference.InferAsync(Tenant, name, version, Body(Rows), null, default);
+        using var served = await _inference.InferAsync(Tenant, name, version, Body(Rows), null, null, default);
         var written = new ArrayBufferWriter<byte>();
         served.Answer.WriteTo(written);
         using var answer = JsonDocument.Parse(written.WrittenMemory);

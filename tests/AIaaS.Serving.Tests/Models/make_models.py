@@ -154,6 +154,12 @@ save("centered", [
 save("running-sum", [h.make_node("CumSum", ["x", "axis"], ["value"])],
      [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])], [constant("axis", 0, np.int64)])
 
+# Gives the rows below ten, which are all rows until there is another one.
+save("below-ten", [
+    h.make_node("Less", ["x", "ten"], ["kept"]),
+    h.make_node("Compress", ["x", "kept"], ["y"], axis=0),
+], [info("x", T.FLOAT, ["rows"])], [info("y", T.FLOAT, ["kept"])], [constant("ten", 10)])
+
 # Gives every row its own number back, by way of 2048 times 2048 weights that the file has as one number: milliseconds a row.
 save("slow", [
     h.make_node("ConstantOfShape", ["first_shape"], ["first"], value=h.make_tensor("one", T.FLOAT, [1], [1.0])),
