@@ -14,8 +14,8 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
     /// <param name="Name">The name that was asked for; of all models, the model's.</param>
     /// <param name="Version">The version.</param>
     /// <param name="LastInference">When it last ran, in milliseconds since 1970; 0 for never.</param>
-    /// <param name="InferenceCount">Rows that were inferred.</param>
-    /// <param name="ExecutionCount">Runs of the model.</param>
+    /// <param name="InferenceCount">Rows that were inferred, without those answered from the response cache.</param>
+    /// <param name="ExecutionCount">Runs of the model; requests may share one, and a large one takes several.</param>
     /// <param name="InferenceStatistics">Times of its requests.</param>
     /// <param name="ResponseStatistics">Empty: a request has one response.</param>
     /// <param name="BatchStatistics">Times of its runs by their number of rows.</param>
@@ -37,9 +37,9 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
             return new Model(
                 activity.Name,
                 activity.Version.ToString(CultureInfo.InvariantCulture),
-                statistics.Run.Count + statistics.Failure.Count == 0 ? 0 : statistics.LastInference.ToUnixTimeMilliseconds(),
+                statistics.Success.Count + statistics.Failure.Count == 0 ? 0 : statistics.LastInference.ToUnixTimeMilliseconds(),
                 statistics.Inferences,
-                statistics.Run.Count,
+                statistics.Executions,
                 Inferences.Of(statistics),
                 // One response per request: what would be told of each is told above.
                 new Dictionary<string, object>(),
@@ -50,12 +50,12 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
 
     /// <param name="Success">Requests that were answered.</param>
     /// <param name="Fail">Requests that were not.</param>
-    /// <param name="Queue">Waiting; counted with the runs.</param>
+    /// <param name="Queue">Waiting for the model.</param>
     /// <param name="Input">Reading of requests.</param>
-    /// <param name="Run">Runs of the model.</param>
+    /// <param name="Run">Running the model, for each request with the rows of others where they shared a run.</param>
     /// <param name="Output">Writing of answers.</param>
-    /// <param name="CacheHit">Answers from the response cache; not counted.</param>
-    /// <param name="CacheMiss">Requests that the response cache lacked; not counted.</param>
+    /// <param name="CacheHit">Answers from the response cache.</param>
+    /// <param name="CacheMiss">Requests that the response cache lacked an answer to.</param>
     internal sealed record Inferences(
         Duration Success,
         Duration Fail,
@@ -69,19 +69,18 @@ internal sealed record StatisticsView([property: JsonPropertyName("model_stats")
         public static Inferences Of(ModelStatistics statistics) => new(
             Duration.Of(statistics.Success),
             Duration.Of(statistics.Failure),
-            // A model's queue is not measured apart: waiting counts as running.
-            default,
+            Duration.Of(statistics.Queue),
             Duration.Of(statistics.Input),
             Duration.Of(statistics.Run),
             Duration.Of(statistics.Output),
-            default,
-            default);
+            Duration.Of(statistics.CacheHit),
+            Duration.Of(statistics.CacheMiss));
     }
 
     /// <param name="Size">Rows of a run.</param>
-    /// <param name="Input">Reading of requests.</param>
+    /// <param name="Input">Reading of the requests in them.</param>
     /// <param name="Run">Runs of the model.</param>
-    /// <param name="Output">Writing of answers.</param>
+    /// <param name="Output">Writing of the answers to those requests.</param>
     internal sealed record Batch(
         [property: JsonPropertyName("batch_size")] int Size,
         [property: JsonPropertyName("compute_input")] Duration Input,

@@ -90,7 +90,7 @@ public sealed partial class InferenceService(
             }
 
             var answer = await engine.InferAsync(lease, body, headerLength, name, number.ToString(CultureInfo.InvariantCulture), timeout, cancellationToken);
-            statistics.Succeeded(lease.Reference, answer.Rows, answer.Parse, answer.Run, answer.Write);
+            statistics.Succeeded(lease.Reference, new(answer.Rows, answer.Parse, answer.Queue, answer.Run, answer.Write) { RunRows = answer.RunRows });
             return new ServedAnswer(answer, lease);
         }
         catch (Exception exception)

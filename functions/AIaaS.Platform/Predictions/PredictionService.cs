@@ -20,6 +20,7 @@ public sealed partial class PredictionService(
     ResponseCache responses,
     InferenceStatistics statistics,
     ServingMetrics metrics,
+    TimeProvider time,
     ILogger<PredictionService> logger)
 {
     /// <summary>Answers one request.</summary>
@@ -61,17 +62,39 @@ public sealed partial class PredictionService(
         TimeSpan timeToLive,
         CancellationToken cancellationToken)
     {
+        var started = time.GetTimestamp();
         var key = ResponseCache.KeyOf(tenant, context, body);
         if (responses.TryWrite(key, response, context.RequestId, timeToLive) is { } rows)
         {
+            NoteRepeated(tenant, context, started);
             return new PredictionSummary(rows, default, default, default, default) { Repeated = true };
         }
 
+        var looking = time.GetElapsedTime(started);
         var answer = new ArrayBufferWriter<byte>(1024);
         var summary = await PredictAsync(tenant, endpoint, body, answer, context, cancellationToken);
+        started = time.GetTimestamp();
         responses.Add(key, answer.WrittenSpan, summary.Rows);
+        NoteMissed(tenant, context, looking + time.GetElapsedTime(started));
         response.Write(answer.WrittenSpan);
         return summary;
+    }
+
+    private void NoteRepeated(string tenant, in PredictionContext context, long started)
+    {
+        if (models.Find(tenant, context.ModelName, context.ModelVersion) is { } reference)
+        {
+            statistics.Repeated(reference, time.GetElapsedTime(started));
+            metrics.AddRepeated(reference);
+        }
+    }
+
+    private void NoteMissed(string tenant, in PredictionContext context, TimeSpan duration)
+    {
+        if (models.Find(tenant, context.ModelName, context.ModelVersion) is { } reference)
+        {
+            statistics.Missed(reference, duration);
+        }
     }
 
     private async ValueTask<PredictionSummary> PredictAsync(
@@ -79,15 +102,22 @@ public sealed partial class PredictionService(
     {
         var (model, version) = (context.ModelName, context.ModelVersion);
         using var lease = await models.AcquireAsync(tenant, model, version, cancellationToken);
+        var started = time.GetTimestamp();
         try
         {
             var summary = await predictor.PredictAsync(lease, body, response, context, cancellationToken);
-            statistics.Succeeded(lease.Reference, summary.Rows, summary.Parse, summary.Run, summary.Write);
+            statistics.Succeeded(lease.Reference, summary);
             return summary;
         }
-        catch (Exception e) when (IsRefusal(e))
+        catch (Exception e)
         {
-            throw RefusalOf(e, tenant, endpoint, context);
+            statistics.Failed(lease.Reference, time.GetElapsedTime(started));
+            if (IsRefusal(e))
+            {
+                throw RefusalOf(e, tenant, endpoint, context);
+            }
+
+            throw;
         }
     }
 

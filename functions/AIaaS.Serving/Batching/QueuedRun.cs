@@ -47,6 +47,9 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
 
     public long RunTicks { get; set; }
 
+    /// <summary>Most rows of a run that it took part in, those of others among them.</summary>
+    public int RunRows { get; set; }
+
     /// <summary>Runs some of its own rows by themselves.</summary>
     /// <exception cref="PredictionFailedException">The model failed.</exception>
     public abstract void Run(int first, int count);
@@ -59,7 +62,7 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
     /// <param name="model">Held by the caller.</param>
     public abstract JoinedRun Join(IReadOnlyList<QueuedRun> runs, LoadedModel model);
 
-    public bool TryComplete(SharedOutputs? shared, int first) => _completion.TrySetResult(new(shared, first, QueueTicks, RunTicks));
+    public bool TryComplete(SharedOutputs? shared, int first) => _completion.TrySetResult(new(shared, first, QueueTicks, RunTicks, RunRows));
 
     public void Fail(Exception exception)
     {
@@ -90,4 +93,5 @@ internal sealed class RowsRun(PredictionWorkspace workspace, CancellationToken c
 /// <param name="First">Its first row there.</param>
 /// <param name="QueueTicks">Timestamp ticks it waited.</param>
 /// <param name="RunTicks">Timestamp ticks of the runs it took part in.</param>
-internal readonly record struct RunOutcome(SharedOutputs? Shared, int First, long QueueTicks, long RunTicks);
+/// <param name="RunRows">Most rows of one of them.</param>
+internal readonly record struct RunOutcome(SharedOutputs? Shared, int First, long QueueTicks, long RunTicks, int RunRows);

@@ -321,6 +321,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
                 var ticks = queue.Now() - started;
                 model.NoteRun(1, count, ticks);
                 run.RunTicks += ticks;
+                run.RunRows = Math.Max(run.RunRows, count);
                 if (run.Done + count < run.Rows)
                 {
                     run.Done += count;
@@ -356,6 +357,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
                 foreach (var run in _taken)
                 {
                     run.RunTicks += ticks;
+                    run.RunRows = joined.Rows;
                     if (!joined.CopiesOutputs || queue.TryReclaim(run))
                         joined.Complete(run, first);
                     first += run.Rows;

@@ -23,7 +23,8 @@ internal sealed record TensorCall(IReadOnlyCollection<string> InputNames, IReadO
 /// <param name="Outputs">In the order of their names; to be disposed.</param>
 /// <param name="QueueTicks">Timestamp ticks it waited.</param>
 /// <param name="RunTicks">Timestamp ticks of the runs it took part in.</param>
-internal readonly record struct TensorOutcome(IDisposableReadOnlyCollection<OrtValue> Outputs, long QueueTicks, long RunTicks);
+/// <param name="RunRows">Most rows of one of them.</param>
+internal readonly record struct TensorOutcome(IDisposableReadOnlyCollection<OrtValue> Outputs, long QueueTicks, long RunTicks, int RunRows);
 
 /// <summary>Tensors that wait for their turn.</summary>
 internal sealed class TensorsRun(TensorCall call, LoadedModel model, CancellationToken cancellationToken)

@@ -125,6 +125,7 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
             var answer = new InferenceAnswer(this, workspace, outputs, binaryBytes)
             {
                 Rows = rows,
+                RunRows = outcome.RunRows,
                 Parse = parse,
                 Queue = timeProvider.GetElapsedTime(0, outcome.QueueTicks),
                 Run = timeProvider.GetElapsedTime(0, outcome.RunTicks),
@@ -176,8 +177,11 @@ public sealed class InferenceAnswer : IDisposable
     /// <summary>Length of the whole body.</summary>
     public long Length { get; }
 
-    /// <summary>The first dimension of the first input.</summary>
+    /// <summary>The first dimension of its inputs where that is one of rows, else 1.</summary>
     public int Rows { get; internal init; }
+
+    /// <summary>Most rows of a run that it took part in, those of other requests among them.</summary>
+    public int RunRows { get; internal init; }
 
     /// <summary>Reading the request.</summary>
     public TimeSpan Parse { get; internal init; }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AIaaS.Serving.Models;
+using AIaaS.Serving.Predictions;
 
 namespace AIaaS.Serving.Inference;
 
@@ -13,6 +14,10 @@ public readonly record struct DurationStatistic(long Count, long Nanoseconds)
 }
 
 /// <summary>What a model version has done for runs of one size.</summary>
+/// <param name="Size">Rows of a run.</param>
+/// <param name="Input">Reading the requests that took part in them.</param>
+/// <param name="Run">The runs.</param>
+/// <param name="Output">Writing the answers to those requests.</param>
 public readonly record struct BatchStatistics(int Size, DurationStatistic Input, DurationStatistic Run, DurationStatistic Output);
 
 /// <summary>What a model version has done since the process started.</summary>
@@ -21,21 +26,34 @@ public sealed record ModelStatistics
     /// <summary>When it was last asked.</summary>
     public DateTimeOffset LastInference { get; init; }
 
-    /// <summary>Rows that were answered.</summary>
+    /// <summary>Rows that were answered, without those of repeated answers.</summary>
     public long Inferences { get; init; }
 
+    /// <summary>Runs of the graph; requests may share one, and one request may take several.</summary>
+    public long Executions { get; init; }
+
+    /// <summary>Requests that were answered, by repeated answers too.</summary>
     public DurationStatistic Success { get; init; }
 
     public DurationStatistic Failure { get; init; }
 
+    /// <summary>Waiting for the model, of all that were answered.</summary>
+    public DurationStatistic Queue { get; init; }
+
     /// <summary>Reading requests into tensors.</summary>
     public DurationStatistic Input { get; init; }
 
-    /// <summary>Running the model.</summary>
+    /// <summary>Running the model, for each request with the rows of others where they shared a run.</summary>
     public DurationStatistic Run { get; init; }
 
     /// <summary>Writing answers.</summary>
     public DurationStatistic Output { get; init; }
+
+    /// <summary>Answers that were repeated.</summary>
+    public DurationStatistic CacheHit { get; init; }
+
+    /// <summary>Requests whose answer might have been repeated and was not there; looking for it and keeping it.</summary>
+    public DurationStatistic CacheMiss { get; init; }
 
     /// <summary>By size, smallest first.</summary>
     public IReadOnlyList<BatchStatistics> Batches { get; init; } = [];
@@ -52,14 +70,32 @@ public sealed class InferenceStatistics(TimeProvider timeProvider)
 
     /// <summary>Counts an answered request.</summary>
     /// <param name="model">Who answered.</param>
-    /// <param name="rows">How many rows.</param>
-    /// <param name="parse">Reading the request.</param>
-    /// <param name="run">Running the model.</param>
-    /// <param name="write">Writing the answer.</param>
-    public void Succeeded(ModelReference model, int rows, TimeSpan parse, TimeSpan run, TimeSpan write)
+    /// <param name="summary">What it took.</param>
+    public void Succeeded(ModelReference model, in PredictionSummary summary)
     {
         if (Find(model) is { } counters)
-            counters.Succeeded(timeProvider.GetUtcNow(), rows, parse, run, write);
+            counters.Succeeded(timeProvider.GetUtcNow(), summary);
+    }
+
+    /// <summary>Counts a run of the graph.</summary>
+    public void Ran(ModelReference model, int rows, TimeSpan duration)
+    {
+        if (Find(model) is { } counters)
+            counters.Ran(rows, duration);
+    }
+
+    /// <summary>Counts an answer that was repeated.</summary>
+    public void Repeated(ModelReference model, TimeSpan duration)
+    {
+        if (Find(model) is { } counters)
+            counters.Repeated(timeProvider.GetUtcNow(), duration);
+    }
+
+    /// <summary>Counts looking for an answer that was not there to be repeated, and keeping the one that was made.</summary>
+    public void Missed(ModelReference model, TimeSpan duration)
+    {
+        if (Find(model) is { } counters)
+            counters.Missed(duration);
     }
 
     /// <summary>Counts a request that was refused or failed.</summary>
@@ -85,29 +121,69 @@ public sealed class InferenceStatistics(TimeProvider timeProvider)
         private readonly SortedDictionary<int, BatchStatistics> _batches = [];
         private ModelStatistics _totals = new();
 
-        public void Succeeded(DateTimeOffset now, int rows, TimeSpan parse, TimeSpan run, TimeSpan write)
+        public void Succeeded(DateTimeOffset now, in PredictionSummary summary)
         {
+            var (rows, parse, queue, run, write) = summary;
             lock (_lock)
             {
                 _totals = _totals with
                 {
                     LastInference = now,
                     Inferences = _totals.Inferences + rows,
-                    Success = _totals.Success.Add(parse + run + write),
+                    Success = _totals.Success.Add(parse + queue + run + write),
+                    Queue = _totals.Queue.Add(queue),
                     Input = _totals.Input.Add(parse),
                     Run = _totals.Run.Add(run),
                     Output = _totals.Output.Add(write),
                 };
-                if (!_batches.TryGetValue(rows, out var batch) && _batches.Count == MaxSizes)
-                    return;
-                _batches[rows] = new(rows, batch.Input.Add(parse), batch.Run.Add(run), batch.Output.Add(write));
+                if (TryFind(summary.RunRows, out var batch))
+                    _batches[batch.Size] = batch with { Input = batch.Input.Add(parse), Output = batch.Output.Add(write) };
             }
+        }
+
+        public void Ran(int rows, TimeSpan duration)
+        {
+            lock (_lock)
+            {
+                _totals = _totals with { Executions = _totals.Executions + 1 };
+                if (TryFind(rows, out var batch))
+                    _batches[rows] = batch with { Run = batch.Run.Add(duration) };
+            }
+        }
+
+        public void Repeated(DateTimeOffset now, TimeSpan duration)
+        {
+            lock (_lock)
+            {
+                _totals = _totals with
+                {
+                    LastInference = now,
+                    Success = _totals.Success.Add(duration),
+                    Queue = _totals.Queue.Add(TimeSpan.Zero),
+                    CacheHit = _totals.CacheHit.Add(duration),
+                };
+            }
+        }
+
+        public void Missed(TimeSpan duration)
+        {
+            lock (_lock)
+                _totals = _totals with { CacheMiss = _totals.CacheMiss.Add(duration) };
         }
 
         public void Failed(DateTimeOffset now, TimeSpan duration)
         {
             lock (_lock)
                 _totals = _totals with { LastInference = now, Failure = _totals.Failure.Add(duration) };
+        }
+
+        /// <returns>False where there are sizes enough already.</returns>
+        private bool TryFind(int size, out BatchStatistics batch)
+        {
+            if (_batches.TryGetValue(size, out batch))
+                return true;
+            batch = new() { Size = size };
+            return _batches.Count < MaxSizes;
         }
 
         public ModelStatistics Read()

@@ -263,7 +263,7 @@ internal sealed class LoadedModel : IDisposable
             var ticks = _environment.TimeProvider.GetTimestamp() - started;
             NoteRun(1, call.Rows, ticks);
             Breaker.Succeed();
-            return new(new TensorOutcome(outputs, QueueTicks: 0, ticks));
+            return new(new TensorOutcome(outputs, QueueTicks: 0, ticks, call.Rows));
         }
         catch (Exception e)
         {
@@ -284,7 +284,7 @@ internal sealed class LoadedModel : IDisposable
         {
             var outcome = await Queue.RunAsync(run, this, timeout);
             Breaker.Succeed();
-            return new(run.TakeOutputs(), outcome.QueueTicks, outcome.RunTicks);
+            return new(run.TakeOutputs(), outcome.QueueTicks, outcome.RunTicks, outcome.RunRows);
         }
         catch (Exception e)
         {
@@ -351,6 +351,7 @@ internal sealed class LoadedModel : IDisposable
     {
         Queue.Record(requests, rows, ticks);
         _environment.Metrics?.AddRun(this, requests, rows);
+        _environment.Statistics?.Ran(Reference, rows, _environment.TimeProvider.GetElapsedTime(0, ticks));
     }
 
     /// <summary>Notes how a request's run ended that did not go well.</summary>
@@ -480,4 +481,4 @@ internal enum ModelOrigin
 
 /// <summary>What the models of a server share.</summary>
 internal sealed record ModelEnvironment(
-    long MemoryBudgetBytes, BatchingOptions Batching, ModelDiskCache? DiskCache, ServingMetrics? Metrics, TimeProvider TimeProvider);
+    long MemoryBudgetBytes, BatchingOptions Batching, ModelDiskCache? DiskCache, ServingMetrics? Metrics, InferenceStatistics? Statistics, TimeProvider TimeProvider);

@@ -26,7 +26,7 @@ public static class ModelImport
         string name, byte[] file, ModelSignature? given, ModelServerOptions options, TimeProvider timeProvider, CancellationToken cancellationToken, byte[]? background = null)
     {
         var reference = new ModelReference(name, 1, Convert.ToHexStringLower(SHA256.HashData(file)));
-        var environment = new ModelEnvironment(options.MemoryBudgetBytes, options.Batching, DiskCache: null, Metrics: null, timeProvider);
+        var environment = new ModelEnvironment(options.MemoryBudgetBytes, options.Batching, DiskCache: null, Metrics: null, Statistics: null, timeProvider);
         if (given is not null)
         {
             await TryAsync(given);

@@ -1,3 +1,4 @@
+using AIaaS.Serving.Inference;
 using AIaaS.Serving.Telemetry;
 
 namespace AIaaS.Serving.Models;
@@ -12,10 +13,16 @@ namespace AIaaS.Serving.Models;
 /// <param name="timeProvider">The clock.</param>
 /// <param name="diskCache">Null to fetch every model from where it is stored.</param>
 /// <param name="metrics">Null to measure nothing.</param>
+/// <param name="statistics">Told of each run; null where nobody counts them.</param>
 public sealed class ModelServer(
-    IModelSource source, ModelServerOptions options, TimeProvider timeProvider, ModelDiskCache? diskCache = null, ServingMetrics? metrics = null) : IAsyncDisposable
+    IModelSource source,
+    ModelServerOptions options,
+    TimeProvider timeProvider,
+    ModelDiskCache? diskCache = null,
+    ServingMetrics? metrics = null,
+    InferenceStatistics? statistics = null) : IAsyncDisposable
 {
-    private readonly ModelEnvironment _environment = new(options.MemoryBudgetBytes, options.Batching, diskCache, metrics, timeProvider);
+    private readonly ModelEnvironment _environment = new(options.MemoryBudgetBytes, options.Batching, diskCache, metrics, statistics, timeProvider);
     private readonly Lock _lock = new();
     private readonly Dictionary<ModelReference, Entry> _entries = [];
     private readonly LinkedList<Entry> _leastRecentFirst = [];

@@ -65,6 +65,9 @@ public readonly record struct PredictionContext(
 /// <param name="Write">Writing the answer.</param>
 public readonly record struct PredictionSummary(int Rows, TimeSpan Parse, TimeSpan Queue, TimeSpan Run, TimeSpan Write)
 {
+    /// <summary>Most rows of a run that it took part in, those of other requests among them.</summary>
+    public int RunRows { get; init; }
+
     /// <summary>Whether it is the answer to an earlier request with the same content.</summary>
     public bool Repeated { get; init; }
 }

@@ -66,7 +66,7 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
 
             var run = timeProvider.GetTimestamp();
             workspace.Write(response, context, workspace, first: 0);
-            return new(End(model, activity, workspace.Rows.Rows, parsed - started, queue: 0, run - parsed, timeProvider.GetTimestamp() - run));
+            return new(End(model, activity, workspace.Rows.Rows, workspace.Rows.Rows, parsed - started, queue: 0, run - parsed, timeProvider.GetTimestamp() - run));
         }
         catch (OperationCanceledException e)
         {
@@ -145,7 +145,7 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
             shared = outcome.Shared;
             var run = timeProvider.GetTimestamp();
             workspace.Write(response, context, shared?.Workspace ?? workspace, outcome.First);
-            return End(model, activity, workspace.Rows.Rows, parseTicks, outcome.QueueTicks, outcome.RunTicks, timeProvider.GetTimestamp() - run);
+            return End(model, activity, workspace.Rows.Rows, outcome.RunRows, parseTicks, outcome.QueueTicks, outcome.RunTicks, timeProvider.GetTimestamp() - run);
         }
         catch (Exception e)
         {
@@ -159,9 +159,9 @@ public sealed class Predictor(TimeProvider timeProvider, ServingMetrics? metrics
         }
     }
 
-    private PredictionSummary End(LoadedModel model, Activity? activity, int rows, long parse, long queue, long run, long write)
+    private PredictionSummary End(LoadedModel model, Activity? activity, int rows, int runRows, long parse, long queue, long run, long write)
     {
-        var summary = new PredictionSummary(rows, TimeOf(parse), TimeOf(queue), TimeOf(run), TimeOf(write));
+        var summary = new PredictionSummary(rows, TimeOf(parse), TimeOf(queue), TimeOf(run), TimeOf(write)) { RunRows = runRows };
         metrics?.AddPrediction(model, summary);
         if (activity is not null)
         {

@@ -31,6 +31,7 @@ public sealed class ServingMetrics : IDisposable
     private readonly Counter<long> _rows;
     private readonly Counter<long> _errors;
     private readonly Counter<long> _refusals;
+    private readonly Counter<long> _repeated;
     private readonly Histogram<double> _duration;
     private readonly Histogram<int> _runRows;
     private readonly Histogram<int> _runRequests;
@@ -48,6 +49,7 @@ public sealed class ServingMetrics : IDisposable
         _rows = meter.CreateCounter<long>("aiaas.predictions.rows", "{row}", "Rows predicted.");
         _errors = meter.CreateCounter<long>("aiaas.predictions.errors", "{request}", "Requests that ended in an error, by its kind.");
         _refusals = meter.CreateCounter<long>("aiaas.predictions.refusals", "{request}", "Requests refused because of load, by the bound they met.");
+        _repeated = meter.CreateCounter<long>("aiaas.predictions.repeated", "{request}", "Requests answered from the response cache; they are not among those answered.");
         _duration = meter.CreateHistogram("aiaas.predictions.duration", "s", "Time of a request in each stage.", advice: Durations);
         _runRows = meter.CreateHistogram("aiaas.runs.rows", "{row}", "Rows of a run.", advice: Counts);
         _runRequests = meter.CreateHistogram("aiaas.runs.requests", "{request}", "Requests that shared a run.", advice: Counts);
@@ -64,6 +66,10 @@ public sealed class ServingMetrics : IDisposable
     /// <summary>Counts a request that was refused because of load.</summary>
     /// <param name="bound">Which bound it met, one of a few words.</param>
     public void AddRefusal(string bound) => _refusals.Add(1, new KeyValuePair<string, object?>("bound", bound));
+
+    /// <summary>Counts an answer that was repeated.</summary>
+    public void AddRepeated(ModelReference model) =>
+        _repeated.Add(1, new KeyValuePair<string, object?>("model", model.Id), new KeyValuePair<string, object?>("version", model.Version));
 
     /// <returns>Null where nobody listens.</returns>
     internal Activity? StartPrediction(LoadedModel model) => Start("predict", model);

@@ -35,14 +35,15 @@ public sealed class InferenceServiceTests : IAsyncLifetime
         var options = new PlatformOptions { Home = "unused" };
         _directory = new EndpointDirectory(_world.Runs.Catalog, _world.Runs.Time, NullLogger<EndpointDirectory>.Instance);
         _endpoints = new EndpointService(_world.Runs.Catalog, _world.Registry, _directory, _world.Runs.Time);
-        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
+        var statistics = new InferenceStatistics(_world.Runs.Time);
+        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System, statistics: statistics);
         _metrics = new ServingMetrics(_services.GetRequiredService<IMeterFactory>());
         _inference = new InferenceService(
             new ModelRouter(_directory, _world.Registry, _world.Runs.Time),
             _world.Registry,
             new ModelHost(_world.Registry, _server),
             new InferenceEngine(new InferenceOptions(), TimeProvider.System),
-            new InferenceStatistics(_world.Runs.Time),
+            statistics,
             new PredictionAdmission(options, _server, _metrics, TimeProvider.System, NullLogger<PredictionAdmission>.Instance),
             _metrics,
             TimeProvider.System,
@@ -162,7 +163,7 @@ public sealed class InferenceServiceTests : IAsyncLifetime
 
         Assert.Equal([1, 2], activities.Select(activity => activity.Version));
         var (asked, idle) = (activities[0], activities[1]);
-        Assert.Equal((2, 1, 1), (asked.Statistics.Inferences, asked.Statistics.Success.Count, asked.Statistics.Failure.Count));
+        Assert.Equal((2, 1, 1, 1), (asked.Statistics.Inferences, asked.Statistics.Executions, asked.Statistics.Success.Count, asked.Statistics.Failure.Count));
         Assert.True(asked.LoadedBytes > 0);
         Assert.Equal((0, null), (idle.Statistics.Success.Count, idle.LoadedBytes));
     }

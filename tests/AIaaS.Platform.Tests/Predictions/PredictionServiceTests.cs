@@ -27,13 +27,15 @@ public sealed class PredictionServiceTests : IAsyncLifetime
     private readonly ModelServer _server;
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly ServingMetrics _metrics;
+    private readonly InferenceStatistics _statistics;
     private readonly PredictionService _predictions;
 
     public PredictionServiceTests()
     {
         _directory = new EndpointDirectory(_world.Runs.Catalog, _world.Runs.Time, NullLogger<EndpointDirectory>.Instance);
         _endpoints = new EndpointService(_world.Runs.Catalog, _world.Registry, _directory, _world.Runs.Time);
-        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
+        _statistics = new InferenceStatistics(_world.Runs.Time);
+        _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System, statistics: _statistics);
         _metrics = new ServingMetrics(_services.GetRequiredService<IMeterFactory>());
         _predictions = Service(new PlatformOptions { Home = "unused" });
     }
@@ -299,6 +301,21 @@ public sealed class PredictionServiceTests : IAsyncLifetime
             Tenant, "e", new ReadOnlySequence<byte>("{\"rows\":[{}]}"u8.ToArray()), new ArrayBufferWriter<byte>(), "r", TimeSpan.Zero, new CancellationToken(true)));
     }
 
+    [Fact]
+    public async Task Statistics_tell_answers_failures_and_what_was_repeated()
+    {
+        await _world.RegisterAsync("m", TestModels.Regression);
+        await _endpoints.PutAsync(Tenant, "e", new EndpointDefinition { Model = "m", ResponseCacheSeconds = 60 }, default, default);
+        for (var i = 0; i < 3; i++) await PredictAsync("e", """{"rows":[{"length":1},{"length":2}]}""", "r");
+        await Assert.ThrowsAsync<ProblemException>(() => PredictAsync("e", """{"rows":[{"length":"long"}]}""", "r"));
+
+        using var lease = await new ModelHost(_world.Registry, _server).AcquireAsync(Tenant, "m", 1, default);
+        var read = _statistics.Get(lease.Reference);
+
+        Assert.Equal((2, 1, 3, 1), (read.Inferences, read.Executions, read.Success.Count, read.Failure.Count));
+        Assert.Equal((2, 1), (read.CacheHit.Count, read.CacheMiss.Count));
+    }
+
     private async Task<(JsonElement Answer, PredictionSummary Summary)> PredictAsync(string endpoint, string body, string requestId)
     {
         var response = new ArrayBufferWriter<byte>();
@@ -313,8 +330,9 @@ public sealed class PredictionServiceTests : IAsyncLifetime
         new Predictor(TimeProvider.System),
         new PredictionAdmission(options, _server, _metrics, TimeProvider.System, NullLogger<PredictionAdmission>.Instance),
         new ResponseCache(options, _world.Runs.Time),
-        new InferenceStatistics(_world.Runs.Time),
+        _statistics,
         _metrics,
+        TimeProvider.System,
         NullLogger<PredictionService>.Instance);
 
     private async Task TwoVersionsAsync()
