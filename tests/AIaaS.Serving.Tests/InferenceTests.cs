@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using AIaaS.Serving.Inference;
+using AIaaS.Serving.Models;
 using AIaaS.Serving.Predictions;
 
 namespace AIaaS.Serving.Tests;
@@ -475,9 +476,50 @@ public class InferenceTests
     [Fact]
     public async Task A_model_that_fails_is_told_apart_from_a_bad_request()
     {
+        await using var client = await InferenceClient.StartAsync("zeros");
+
+        await Assert.ThrowsAsync<PredictionFailedException>(() => client.InferAsync("""{"inputs":[{"name":"x","shape":[1],"datatype":"INT64","data":[1000000000000000]}]}"""));
+
+        Assert.Equal("[0,0]", (await client.InferAsync("""{"inputs":[{"name":"x","shape":[1],"datatype":"INT64","data":[2]}]}""")).Data("y"));
+    }
+
+    [Theory]
+    [InlineData("add", "[2,3]", "[2,2]", "Attempting to broadcast an axis by a dimension other than 1. 2 by 3")]
+    [InlineData("concat", "[2,2]", "[3,1]", "Non concat axis dimensions must match: Axis 0 has mismatched dimensions of 3 and 2")]
+    [InlineData("product", "[2,2]", "[3,1]", "MatMul dimension mismatch")]
+    public async Task Tensors_that_do_not_fit_together_are_refused_with_the_reason(string model, string first, string second, string reason)
+    {
+        await using var client = await InferenceClient.StartAsync(model);
+
+        var refusal = await client.RefuseAsync($$"""{"inputs":[{{Ones("a", first)}},{{Ones("b", second)}}]}""");
+
+        Assert.Equal($"The model cannot be run on these tensors: {reason}. Change their shapes or values.", refusal);
+
+        static string Ones(string name, string shape)
+        {
+            var count = JsonSerializer.Deserialize<int[]>(shape)!.Aggregate(1, (product, length) => product * length);
+            return $$"""{"name":"{{name}}","shape":{{shape}},"datatype":"FP32","data":[{{string.Join(',', Enumerable.Repeat(1, count))}}]}""";
+        }
+    }
+
+    [Fact]
+    public async Task Tensors_of_a_shape_that_the_graph_cannot_change_as_it_wants_are_refused_with_the_reason()
+    {
+        await using var client = await InferenceClient.StartAsync("threes");
+
+        var refusal = await client.RefuseAsync("""{"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[1,2,3,4]}]}""");
+
+        Assert.Contains("The input tensor cannot be reshaped to the requested shape. Input shape:{2,2}, requested shape:{-1,3}", refusal, StringComparison.Ordinal);
+        Assert.DoesNotContain("reshape_helper", refusal, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tensors_that_the_graph_does_not_take_do_not_make_the_model_rest()
+    {
         await using var client = await InferenceClient.StartAsync(TestModels.Failing);
 
-        await Assert.ThrowsAsync<PredictionFailedException>(() => client.InferAsync("""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[9]}]}"""));
+        for (var i = 0; i < 2 * CircuitBreaker.Failures; i++)
+            Assert.Contains("out of data bounds, idx=9", await client.RefuseAsync("""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[9]}]}"""), StringComparison.Ordinal);
 
         Assert.Equal("[7]", (await client.InferAsync("""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[1]}]}""")).Data("value"));
     }

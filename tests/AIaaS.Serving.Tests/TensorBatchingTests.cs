@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 using AIaaS.Serving.Batching;
-using AIaaS.Serving.Predictions;
+using AIaaS.Serving.Inference;
 
 namespace AIaaS.Serving.Tests;
 
@@ -156,7 +156,7 @@ public sealed class TensorBatchingTests
 
         model.Queue.Exit(model);
 
-        await Assert.ThrowsAsync<PredictionFailedException>(() => bad.WaitAsync(Patience));
+        await Assert.ThrowsAsync<InferenceRequestException>(() => bad.WaitAsync(Patience));
         Assert.Equal(("[5]", "[7]"), ((await good.WaitAsync(Patience)).Data("value"), (await alsoGood.WaitAsync(Patience)).Data("value")));
 
         static string At(int index) => $$"""{"inputs":[{"name":"index","shape":[1,1],"datatype":"INT64","data":[{{index}}]}]}""";

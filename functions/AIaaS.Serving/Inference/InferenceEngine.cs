@@ -138,14 +138,20 @@ public sealed class InferenceEngine(InferenceOptions options, TimeProvider timeP
         }
         catch (Exception e)
         {
-            Fail(model, activity, e);
+            var refusal = RefusalOf(e);
+            Fail(model, activity, refusal ?? e);
             outputs?.Dispose();
             Return(workspace);
-            if (e is PredictionRequestException refusal)
-                throw new InferenceRequestException(refusal.Message);
+            if (refusal is not null)
+                throw refusal;
             throw;
         }
     }
+
+    private static InferenceRequestException? RefusalOf(Exception exception) =>
+        exception is PredictionRequestException { Message: var message } ? new(message)
+        : TensorFailure.ReasonOf(exception) is { } reason ? new($"The model cannot be run on these tensors: {reason}. Change their shapes or values.")
+        : null;
 
     private void Fail(LoadedModel model, Activity? activity, Exception exception)
     {

@@ -267,7 +267,7 @@ internal sealed class LoadedModel : IDisposable
         }
         catch (Exception e)
         {
-            NoteFailure(e);
+            NoteFailure(e, ofTensors: true);
             throw;
         }
         finally
@@ -288,7 +288,7 @@ internal sealed class LoadedModel : IDisposable
         }
         catch (Exception e)
         {
-            NoteFailure(e);
+            NoteFailure(e, ofTensors: true);
             throw;
         }
     }
@@ -355,9 +355,11 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>Notes how a request's run ended that did not go well.</summary>
-    public void NoteFailure(Exception exception)
+    /// <param name="exception">How it ended.</param>
+    /// <param name="ofTensors">Whether the caller chose the shapes: what these bring about says nothing of the model.</param>
+    public void NoteFailure(Exception exception, bool ofTensors = false)
     {
-        if (exception is PredictionFailedException)
+        if (exception is PredictionFailedException && !(ofTensors && TensorFailure.ReasonOf(exception) is not null))
             Breaker.Fail();
         else
             Breaker.Abandon();

@@ -154,6 +154,18 @@ save("centered", [
 save("running-sum", [h.make_node("CumSum", ["x", "axis"], ["value"])],
      [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])], [constant("axis", 0, np.int64)])
 
+# Two inputs that have to fit together, by what operators check in different ways.
+for name, operator, attributes in [("add", "Add", {}), ("concat", "Concat", {"axis": 1}), ("product", "MatMul", {})]:
+    save(name, [h.make_node(operator, ["a", "b"], ["y"], **attributes)],
+         [info("a", T.FLOAT, ["rows", "first"]), info("b", T.FLOAT, ["others", "second"])], [info("y", T.FLOAT, ["result", "width"])])
+
+# Three numbers a row whatever comes.
+save("threes", [h.make_node("Reshape", ["x", "shape"], ["y"])],
+     [info("x", T.FLOAT, ["rows", "columns"])], [info("y", T.FLOAT, ["groups", 3])], [constant("shape", [-1, 3], np.int64)])
+
+# As many zeros as are asked for.
+save("zeros", [h.make_node("ConstantOfShape", ["x"], ["y"])], [info("x", T.INT64, ["dimensions"])], [info("y", T.FLOAT, ["size"])])
+
 # Gives the rows below ten, which are all rows until there is another one.
 save("below-ten", [
     h.make_node("Less", ["x", "ten"], ["kept"]),
