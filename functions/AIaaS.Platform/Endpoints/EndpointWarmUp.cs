@@ -1,20 +1,27 @@
 using AIaaS.Platform.Predictions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Endpoints;
 
 /// <summary>Loads what an endpoint serves once it is written, so that its first requests find it ready.</summary>
-public sealed partial class EndpointWarmUp(ModelHost models, ILogger<EndpointWarmUp> logger)
+public sealed partial class EndpointWarmUp(ModelHost models, IHostApplicationLifetime lifetime, ILogger<EndpointWarmUp> logger)
 {
-    /// <summary>Loads the versions that get traffic, in the background and one after the other.</summary>
+    /// <summary>Loads the versions that get traffic, in the background and one after the other, until the host stops.</summary>
     /// <returns>Ends once all were tried; never fails, since the endpoint's requests try again and are told the reason.</returns>
     public Task LoadAsync(string tenant, Endpoint endpoint) => Task.Run(async () =>
     {
+        var stopping = lifetime.ApplicationStopping;
         foreach (var share in endpoint.Traffic.Where(share => share.Percent > 0))
         {
             try
             {
-                await models.WarmUpAsync(tenant, endpoint.Model, share.Version, CancellationToken.None);
+                stopping.ThrowIfCancellationRequested();
+                await models.WarmUpAsync(tenant, endpoint.Model, share.Version, stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
             }
             catch (Exception exception)
             {

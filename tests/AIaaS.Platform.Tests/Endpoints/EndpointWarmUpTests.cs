@@ -4,7 +4,9 @@ using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Tests.Models;
 using AIaaS.Serving.Models;
 using AIaaS.Serving.Tests;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Moq;
 using static AIaaS.Platform.Tests.Runs.RunWorld;
 
 namespace AIaaS.Platform.Tests.Endpoints;
@@ -12,6 +14,8 @@ namespace AIaaS.Platform.Tests.Endpoints;
 public sealed class EndpointWarmUpTests : IAsyncDisposable
 {
     private readonly RegistryWorld _world = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly LoggedFailures _log = new();
     private readonly ModelServer _server;
     private readonly ModelHost _models;
     private readonly EndpointWarmUp _warmUp;
@@ -20,12 +24,13 @@ public sealed class EndpointWarmUpTests : IAsyncDisposable
     {
         _server = new ModelServer(new RegistryModelSource(_world.Registry), new ModelServerOptions(), TimeProvider.System);
         _models = new ModelHost(_world.Registry, _server);
-        _warmUp = new EndpointWarmUp(_models, NullLogger<EndpointWarmUp>.Instance);
+        _warmUp = new EndpointWarmUp(_models, Mock.Of<IHostApplicationLifetime>(lifetime => lifetime.ApplicationStopping == _stopping.Token), _log);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
+        _stopping.Dispose();
         _world.Dispose();
     }
 
@@ -49,10 +54,41 @@ public sealed class EndpointWarmUpTests : IAsyncDisposable
         await _warmUp.LoadAsync(Tenant, EndpointOf(new(1, 50), new(2, 50)));
 
         Assert.Equal((false, true), (IsLoaded(1), IsLoaded(2)));
+        Assert.Equal(1, _log.Count);
+    }
+
+    [Fact]
+    public async Task A_host_that_stops_loads_nothing_more_and_calls_that_no_failure()
+    {
+        for (var i = 0; i < 3; i++) await _world.RegisterAsync("m", TestModels.Regression);
+        _world.Runs.Crash.Meanwhile = async (path, _) =>
+        {
+            if (path != ModelVersion.FileOf(Tenant, "m", 2, ModelVersion.ContentFile)) return false;
+            await _stopping.CancelAsync();
+            return true;
+        };
+
+        await _warmUp.LoadAsync(Tenant, EndpointOf(new(1, 40), new(2, 30), new(3, 30)));
+
+        Assert.Equal((true, false), (IsLoaded(1), IsLoaded(3)));
+        Assert.Equal(0, _log.Count);
     }
 
     private bool IsLoaded(int version) => _models.Inspect(Tenant, "m", version).Bytes is not null;
 
     private static Endpoint EndpointOf(params TrafficShare[] traffic)
         => new() { Name = "e", Model = "m", Traffic = traffic, Created = default, Updated = default };
+
+    private sealed class LoggedFailures : ILogger<EndpointWarmUp>
+    {
+        public int Count { get; private set; }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+            => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Count++;
+    }
 }
