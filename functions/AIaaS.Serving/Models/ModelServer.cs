@@ -143,10 +143,14 @@ public sealed class ModelServer(
             lock (_lock)
             {
                 // While somebody waits the entry is not evicted, but it may have been removed or the server disposed.
-                if (entry.Model is null)
-                    throw new ModelLoadException(entry.Reference, "it was removed while it was being loaded.");
-                model.Retain();
-                return new(model);
+                if (entry.Model is not null)
+                {
+                    model.Retain();
+                    return new(model);
+                }
+
+                if (_isDisposed)
+                    throw new ModelLoadException(entry.Reference, "the server is stopping.");
             }
         }
         finally
@@ -158,6 +162,9 @@ public sealed class ModelServer(
             if (isOver)
                 Evict(options.MemoryBudgetBytes, entry);
         }
+
+        // Removing frees memory, and takes a model from nobody who asks for it.
+        return await AcquireAsync(entry.Reference, cancellationToken);
     }
 
     private async Task<LoadedModel> LoadAsync(Entry entry)
