@@ -20,6 +20,10 @@ public static class DatasetReasons
     public const string UnsupportedFormat = "unsupported-format";
     public const string Malformed = "malformed";
     public const string TooLarge = "too-large";
+
+    /// <summary>It can be prepared where there is more memory or disk.</summary>
+    public const string NoRoom = "no-room";
+
     public const string NoRows = "no-rows";
     public const string NoFeatures = "no-features";
     public const string NoTarget = "no-target";

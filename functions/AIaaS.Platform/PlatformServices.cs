@@ -49,6 +49,7 @@ public static class PlatformServices
         services.AddSingleton<DropService>();
         services.AddSingleton<TenantSalts>();
         services.AddSingleton(provider => new LocalFileCache(options.CacheFolder, options.DataCacheBytes, provider.GetRequiredService<IObjectStore>()));
+        services.AddSingleton<PreparationTurns>();
         services.AddSingleton<VersionPreparation>();
         services.AddSingleton<PipelineService>();
         services.AddSingleton<RunService>();

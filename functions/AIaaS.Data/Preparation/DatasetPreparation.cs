@@ -22,6 +22,12 @@ public sealed record PreparationOptions
     /// </summary>
     public long? MemoryLimit { get; init; }
 
+    /// <summary>
+    /// Bytes that the engine may count for the columns of a wide table, most of which a short one never touches. Null for
+    /// <see cref="MemoryLimit"/>, and where that is null for all that this process may use.
+    /// </summary>
+    public long? WideMemoryLimit { get; init; }
+
     /// <summary>Bytes that may spill; null for 90 % of what the disk has free.</summary>
     public long? MaximumTempBytes { get; init; }
 
@@ -64,8 +70,10 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
     private const int NoSpaceLinux = 28;
     private const int NoSpaceWindows = 0x70;
 
-    /// <summary>What 10,000 columns of 300 rows were seen to need, each.</summary>
+    /// <summary>What the engine counts for each of 10,000 columns, and what of it was seen to be touched: at least, and for each row.</summary>
     private const long CountedForColumn = 512 * 1024;
+    private const long TouchedForColumn = 64 * 1024;
+    private const long TouchedForValue = 256;
 
     private readonly PreparationOptions _options = options ?? new();
 
@@ -92,13 +100,13 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         }
         catch (DuckDbException exception) when (IsOutOfSpace(exception.Message))
         {
-            throw new DatasetException(DatasetReasons.TooLarge,
-                "The data does not fit into the memory and temporary disk of this machine. Prepare it where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+            throw new DatasetException(DatasetReasons.NoRoom,
+                "The data does not fit into the memory and temporary disk of this machine. Prepare it on a cluster with more (compute.cluster of the pipeline), or send less.");
         }
         catch (IOException exception) when ((exception.HResult & 0xFFFF) is NoSpaceLinux or NoSpaceWindows)
         {
-            throw new DatasetException(DatasetReasons.TooLarge,
-                "The temporary disk is full. Prepare the data where there is more (a job's disk, AIaaS__PrepareInFunctionMaxBytes), or send less.");
+            throw new DatasetException(DatasetReasons.NoRoom,
+                "The temporary disk is full. Prepare the data on a cluster with more (compute.cluster of the pipeline), or send less.");
         }
         catch (DuckDbException exception)
         {
@@ -130,10 +138,7 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
         findings.AddRange(inspected.SelectMany(source => source.Notes).Select(note => new QualityFinding(Severity.Information, null, note)));
         progress?.Report(new(10, "read"));
 
-        long memoryLimit = _options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.6);
-        // The engine counts whole blocks for every column, most of which a wide and short table never touches.
-        int widest = inspected.Max(SourceWidth.Of);
-        memoryLimit = Math.Max(memoryLimit, widest * CountedForColumn);
+        long memoryLimit = MemoryLimitFor(inspected);
         using var database = DuckDbDatabase.Open(new DuckDbOptions
         {
             // Beyond memory a database file is read and written in large compressed pieces, which temporary files are not.
@@ -241,6 +246,22 @@ public sealed class DatasetPreparation(PreparationOptions? options = null)
 
         void WriteJson<T>(string name, T document) =>
             File.WriteAllBytes(Path.Combine(workFolder, name), JsonSerializer.SerializeToUtf8Bytes(document, JsonDefaults.Indented));
+    }
+
+    // The engine counts whole blocks for every column, most of which a wide and short table never touches.
+    private long MemoryLimitFor(InspectedSource[] sources)
+    {
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long usual = _options.MemoryLimit ?? (long)(available * 0.6);
+        long most = Math.Max(usual, _options.WideMemoryLimit ?? _options.MemoryLimit ?? available);
+        int columns = sources.Max(SourceWidth.Of);
+        long counted = columns * CountedForColumn;
+        if (counted <= most)
+            return Math.Max(usual, counted);
+        long rows = sources.Sum(SourceWidth.MostRowsOf);
+        long touched = columns * Math.Clamp(rows * TouchedForValue, TouchedForColumn, CountedForColumn);
+        return touched <= usual ? counted : throw new DatasetException(DatasetReasons.NoRoom,
+            $"The data has {columns} columns, and with as many rows the memory of this machine is enough for {most / CountedForColumn}. Leave out columns that are not needed, or prepare it on a cluster with more memory (compute.cluster of the pipeline).");
     }
 
     private static bool IsOutOfSpace(string message) =>

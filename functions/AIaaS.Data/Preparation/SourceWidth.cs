@@ -3,7 +3,7 @@ using AIaaS.Data.DuckDb;
 
 namespace AIaaS.Data.Preparation;
 
-/// <summary>How many columns a source will have, found out before an engine is given its memory.</summary>
+/// <summary>How many columns and rows a source will have, found out before an engine is given its memory.</summary>
 internal static class SourceWidth
 {
     /// <summary>Bytes of a document that are looked at for names; a name that only comes later is not counted.</summary>
@@ -12,19 +12,38 @@ internal static class SourceWidth
     public static int Of(InspectedSource source) => source.Kind switch
     {
         SourceKind.Delimited => DelimitedDialect.Detect(source.Path, source.Name).Columns,
-        SourceKind.Parquet => OfParquet(source.Path),
+        SourceKind.Parquet => (int)OfParquet(source.Path, "count(*)", "parquet_schema"),
         SourceKind.Images => 0,
         _ => OfObjects(source.Path),
     };
 
-    private static int OfParquet(string path)
+    /// <summary>How many rows a source has at most.</summary>
+    public static long MostRowsOf(InspectedSource source) => source.Kind switch
+    {
+        SourceKind.Parquet => OfParquet(source.Path, "num_rows", "parquet_file_metadata"),
+        SourceKind.Images => 0,
+        SourceKind.Json => CountOf(source.Path, (byte)'{'),
+        _ => CountOf(source.Path, (byte)'\n') + 1,
+    };
+
+    private static long CountOf(string path, byte sign)
+    {
+        using FileStream stream = File.OpenRead(path);
+        byte[] buffer = new byte[1 << 16];
+        long count = 0;
+        for (int read; (read = stream.Read(buffer)) > 0;)
+            count += buffer.AsSpan(0, read).Count(sign);
+        return count;
+    }
+
+    private static long OfParquet(string path, string value, string function)
     {
         try
         {
             path = Path.GetFullPath(path);
             using var database = DuckDbDatabase.Open(new DuckDbOptions { Threads = 1, AllowedDirectories = [], AllowedPaths = [path] });
             using DuckDbConnection connection = database.Connect();
-            return (int)connection.QueryInt64($"SELECT count(*) FROM parquet_schema({Sql.Literal(path)})");
+            return connection.QueryInt64($"SELECT {value} FROM {function}({Sql.Literal(path)})");
         }
         catch (DuckDbException)
         {

@@ -54,17 +54,17 @@ public sealed partial class PipelineStages(
         {
             var plan = await versions.PlanAsync(reference, run, token);
             var version = await FindVersionAsync(reference, run, token);
-            asJob = plan.AsJob && version is null;
-            try
+            if (version is null && !plan.AsJob)
             {
-                return asJob ? null : await SettleAsync(reference, run, plan, version ?? await versions.PrepareAsync(reference, run, plan, token), token);
+                version = await versions.PrepareAsync(reference, run, plan, token);
+                if (version is null)
+                {
+                    await versions.LeaveToJobAsync(reference, token);
+                }
             }
-            catch (SourcesTooLargeException)
-            {
-                await versions.LeaveToJobAsync(reference, token);
-                asJob = true;
-                return null;
-            }
+
+            asJob = version is null;
+            return version is null ? null : await SettleAsync(reference, run, plan, version, token);
         }, cancellationToken);
         return outcome.Error is null ? outcome with { AsJob = asJob, InRounds = await RunsInRoundsAsync(reference, cancellationToken) } : outcome;
     }

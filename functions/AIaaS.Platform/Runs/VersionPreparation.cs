@@ -26,9 +26,13 @@ public sealed class VersionPreparation(
     DatasetHousekeeping housekeeping,
     TenantSalts salts,
     LocalFileCache cache,
+    PreparationTurns turns,
     PlatformOptions options,
     TimeProvider time)
 {
+    /// <summary>How long a preparation waits for others in this process, so that enough of the host's limit on one function is left for itself.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     /// <summary>Files that a version has whatever was asked of it; the others are stored where preparation made them.</summary>
     private static readonly string[] NeededFiles =
         [PreparedDataset.DataFileName, DataSchema.FileName, DataProfile.FileName, QualityReport.FileName, QuarantinedRow.FileName];
@@ -72,12 +76,23 @@ public sealed class VersionPreparation(
     internal Task LeaveToJobAsync(RunReference reference, CancellationToken cancellationToken)
         => runs.ChangeAsync(reference, run => run with { Preparation = run.Preparation! with { AsJob = true } }, cancellationToken);
 
-    /// <summary>Prepares the sources in this process.</summary>
+    /// <summary>Prepares the sources in this process, once no other preparation is at work in it.</summary>
+    /// <returns>Null where a job is to do it: they are too large for this process once they are unpacked, have too many columns, or others were before them for long.</returns>
     /// <exception cref="StageRefusedException">The run or its data set is not wanted any longer, a source is gone, or the pipeline refuses the data.</exception>
     /// <exception cref="DatasetException">The sources are no usable table.</exception>
-    /// <exception cref="SourcesTooLargeException">They are too large for this process once they are unpacked.</exception>
-    internal async Task<DatasetVersion> PrepareAsync(RunReference reference, Run run, PreparationPlan plan, CancellationToken cancellationToken)
+    internal async Task<DatasetVersion?> PrepareAsync(RunReference reference, Run run, PreparationPlan plan, CancellationToken cancellationToken)
     {
+        if (turns.IsTaken)
+        {
+            await runs.ReportAsync(reference, StageNames.Prepare, StageStatus.Running, 0, "waits for another preparation", cancellationToken);
+        }
+
+        using var turn = await turns.EnterAsync(Patience, cancellationToken);
+        if (turn is null)
+        {
+            return null;
+        }
+
         using var folder = options.NewWorkFolder();
         var sources = new List<PreparedSource>();
         foreach (var source in plan.Sources)
@@ -98,6 +113,10 @@ public sealed class VersionPreparation(
         try
         {
             await Task.Run(() => preparation.Prepare(sources, parameters, prepared, baseline.Paths, reporter, cancellationToken), cancellationToken);
+        }
+        catch (Exception exception) when (exception is SourcesTooLargeException or DatasetException { Reason: DatasetReasons.NoRoom })
+        {
+            return null;
         }
         finally
         {

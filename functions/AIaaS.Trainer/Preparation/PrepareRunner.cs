@@ -31,6 +31,7 @@ internal sealed class PrepareRunner(TimeProvider timeProvider) : IJobRunner
                 TempFolder = work.FullName,
                 Threads = job.Threads,
                 MemoryLimit = job.MemoryBytes is { } bytes ? (long)(bytes * EngineShare) : null,
+                WideMemoryLimit = job.MemoryBytes,
             };
             new DatasetPreparation(options).Prepare(sources, parameters, job.Folder.Outputs, baseline, new Reporter(job.Progress, timeProvider), cancellationToken);
             return Task.FromResult(new JobResult { Status = JobOutcome.Succeeded });

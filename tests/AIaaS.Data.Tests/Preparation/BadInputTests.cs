@@ -141,7 +141,7 @@ public sealed class BadInputTests : PreparationTest
     }
 
     [Fact]
-    public void What_fits_neither_memory_nor_disk_is_too_large_and_leaves_nothing_behind()
+    public void What_fits_neither_memory_nor_disk_has_no_room_and_leaves_nothing_behind()
     {
         string path = Folder.Write("a.csv", "a,b\n" + string.Concat(Enumerable.Range(0, 1000).Select(i => $"{i},{i % 7}\n")));
         string temp = Directory.CreateDirectory(Folder["temp"]).FullName;
@@ -149,7 +149,7 @@ public sealed class BadInputTests : PreparationTest
 
         DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new(path)], new PrepareParameters(), Output));
 
-        Assert.Equal(DatasetReasons.TooLarge, exception.Reason);
+        Assert.Equal(DatasetReasons.NoRoom, exception.Reason);
         Assert.False(Directory.Exists(Output));
         Assert.Empty(Directory.EnumerateFileSystemEntries(temp));
     }

@@ -300,4 +300,17 @@ public sealed class DelimitedFileTests : PreparationTest
         Assert.All(result.Profile.Columns, column => Assert.Equal(20, column.Count - column.Missing));
         Assert.Equal($"column {columns - 1}", result.Schema.Columns[^1].Name);
     }
+
+    [Fact]
+    public void More_columns_than_the_memory_allows_are_refused_with_how_many_it_does()
+    {
+        string text = string.Join(',', Enumerable.Range(0, 200).Select(i => $"column {i}")) + "\n"
+            + string.Concat(Enumerable.Repeat(string.Join(',', Enumerable.Range(0, 200)) + "\n", 3000));
+        var preparation = new DatasetPreparation(new PreparationOptions { MemoryLimit = 64 << 20 });
+
+        DatasetException exception = Assert.Throws<DatasetException>(() => preparation.Prepare([new DatasetSource(Folder.Write("wide.csv", text))], new PrepareParameters(), Output));
+
+        Assert.Equal(DatasetReasons.NoRoom, exception.Reason);
+        Assert.Contains("The data has 200 columns, and with as many rows the memory of this machine is enough for 128. Leave out columns", exception.Message, StringComparison.Ordinal);
+    }
 }

@@ -153,7 +153,7 @@ public sealed class DocumentFileTests : PreparationTest
             File.WriteAllText(path, format == "json" ? $"[{string.Join(",\n", rows)}]" : string.Join('\n', rows));
         }
 
-        PreparationResult result = new DatasetPreparation(new PreparationOptions { MemoryLimit = 100 << 20 }).Prepare([new DatasetSource(path)], new PrepareParameters(), Output);
+        PreparationResult result = new DatasetPreparation(new PreparationOptions { MemoryLimit = 160 << 20 }).Prepare([new DatasetSource(path)], new PrepareParameters(), Output);
 
         Assert.Equal(Columns, result.Schema.Columns.Count);
         Assert.All(result.Profile.Columns.Skip(1), column => Assert.Equal((300, 7), (column.Count - column.Missing, column.TopValues!.Count)));

@@ -20,6 +20,7 @@ internal sealed class PreparedWorld : IDisposable
 
     private readonly TemporaryFolder _home = new();
     private readonly LocalFileCache _cache;
+    private readonly PreparationTurns _turns;
     private readonly VersionPreparation _preparation;
     private int _runs;
 
@@ -27,8 +28,9 @@ internal sealed class PreparedWorld : IDisposable
     {
         var options = new PlatformOptions { Home = _home.Path, MaxConcurrentDownloads = MaxDownloads, MaxConcurrentDownloadsPerTenant = MaxDownloads };
         _cache = new LocalFileCache(_home["cache"], options.DataCacheBytes, Runs.Store);
+        _turns = new PreparationTurns(Runs.Time);
         _preparation = new VersionPreparation(
-            Runs.Catalog, Runs.Store, new Mock<ITrainingCluster>().Object, Runs.Runs, Runs.Contracts, Runs.Housekeeping, new TenantSalts(Runs.Catalog), _cache, options, Runs.Time);
+            Runs.Catalog, Runs.Store, new Mock<ITrainingCluster>().Object, Runs.Runs, Runs.Contracts, Runs.Housekeeping, new TenantSalts(Runs.Catalog), _cache, _turns, options, Runs.Time);
         Downloads = new DownloadAdmission(options, Runs.Time);
         Reader = new DatasetReader(Runs.Datasets, _cache, Downloads);
         Quarantine = new QuarantineReader(Runs.Datasets, Runs.Runs, Runs.Store, _cache, Downloads, options);
@@ -51,7 +53,7 @@ internal sealed class PreparedWorld : IDisposable
         await Runs.Datasets.UploadAsync(Tenant, "table", file, new MemoryStream(bytes), append, default, default);
         var ticket = await Runs.StartAsync($"run-{++_runs}", pipeline: null, dataset: "table");
         var plan = await _preparation.PlanAsync(Reference(ticket.Run.Id), ticket.Run, default);
-        var version = await _preparation.PrepareAsync(Reference(ticket.Run.Id), ticket.Run, plan, default);
+        var version = (await _preparation.PrepareAsync(Reference(ticket.Run.Id), ticket.Run, plan, default))!;
         await Runs.Catalog.UpdateAsync(Dataset.Kind, Tenant, "table", known => known with { Version = version.Version }, default);
         await Runs.EndAsync(ticket.Run.Id);
         return version;
@@ -61,6 +63,7 @@ internal sealed class PreparedWorld : IDisposable
     {
         Reader.Dispose();
         _cache.Dispose();
+        _turns.Dispose();
         Runs.Dispose();
         _home.Dispose();
     }

@@ -34,6 +34,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
     private readonly DatasetService _datasets;
     private readonly Mock<ITrainingCluster> _cluster = new();
     private readonly LocalFileCache _cache;
+    private readonly PreparationTurns _turns;
     private readonly PipelineStages _stages;
     private readonly List<TrainingJob> _submitted = [];
     private PlatformOptions _options;
@@ -46,6 +47,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         _datasets = runs.Datasets;
         _options = new PlatformOptions { Home = _home.Path };
         _cache = new LocalFileCache(_home["cache"], _options.DataCacheBytes, runs.Store);
+        _turns = new PreparationTurns(runs.Time);
         _cluster.Setup(cluster => cluster.SubmitAsync(It.IsAny<TrainingJob>(), It.IsAny<CancellationToken>()))
             .Callback((TrainingJob given, CancellationToken _) => _submitted.Add(given));
         _stages = Stages();
@@ -58,6 +60,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         await _server.DisposeAsync();
         _directory.Dispose();
         _cache.Dispose();
+        _turns.Dispose();
         _home.Dispose();
         _world.Dispose();
     }
@@ -305,6 +308,65 @@ public sealed class PipelineStagesTests : IAsyncLifetime
         Assert.Equal(sources + 1, Assert.Single(_submitted).Inputs.Count);
         Assert.Equal(StageStatus.Running, Stage(await RunAsync(), StageNames.Prepare).Status);
         Assert.DoesNotContain(Directory.GetFileSystemEntries(PlatformOptions.WorkFolderOf(_options.Home)), entry => Path.GetFileName(entry) != "cache");
+    }
+
+    [Fact]
+    public async Task Data_with_more_columns_than_there_is_memory_for_is_left_to_a_job()
+    {
+        _options = _options with { PrepareMemoryBytes = 32 << 20 };
+        await StartAsync(string.Join(',', Enumerable.Range(0, 1000).Select(column => $"c{column}")) + "\n" + string.Concat(Enumerable.Repeat(string.Join(',', Enumerable.Range(0, 1000)) + "\n", 20)));
+
+        Assert.Equal(new StageOutcome(AsJob: true), await Stages().PrepareAsync(Penguins, default));
+
+        Assert.True((await RunAsync()).Preparation!.AsJob);
+    }
+
+    [Fact]
+    public async Task One_preparation_is_at_work_in_a_process_and_another_says_that_it_waits()
+    {
+        await StartAsync(Rows(40));
+        var other = await _turns.EnterAsync(TimeSpan.FromMinutes(1), default);
+
+        var preparing = _stages.PrepareAsync(Penguins, default);
+        await Eventually.Holds(async () => Stage(await RunAsync(), StageNames.Prepare).Detail == "waits for another preparation");
+        Assert.False(preparing.IsCompleted);
+        other!.Dispose();
+
+        Assert.Equal((null, false), ((await preparing).Error, (await preparing).AsJob));
+        Assert.Equal("40 rows, 3 columns", Stage(await RunAsync(), StageNames.Prepare).Detail);
+    }
+
+    [Fact]
+    public async Task A_preparation_that_waits_for_another_ends_when_its_run_is_cancelled()
+    {
+        await StartAsync(Rows(40));
+        using var other = await _turns.EnterAsync(TimeSpan.FromMinutes(1), default);
+        var preparing = _stages.PrepareAsync(Penguins, default);
+        await Eventually.Holds(async () => Stage(await RunAsync(), StageNames.Prepare).Detail == "waits for another preparation");
+
+        await _world.Runs.Runs.CancelAsync(Tenant, Penguins.Run, default);
+        await Eventually.Holds(() =>
+        {
+            _world.Runs.Time.Advance(TimeSpan.FromSeconds(1));
+            return Task.FromResult(preparing.IsCompleted);
+        });
+
+        Assert.Equal(StageRefusedException.Cancelled, (await preparing).Error);
+    }
+
+    [Fact]
+    public async Task A_preparation_that_waited_for_long_is_left_to_a_job()
+    {
+        await StartAsync(Rows(40));
+        using var other = await _turns.EnterAsync(TimeSpan.FromMinutes(1), default);
+        var preparing = _stages.PrepareAsync(Penguins, default);
+        await Eventually.Holds(() =>
+        {
+            _world.Runs.Time.Advance(TimeSpan.FromMinutes(1));
+            return Task.FromResult(preparing.IsCompleted);
+        });
+
+        Assert.Equal(new StageOutcome(AsJob: true), await preparing);
     }
 
     [Fact]
@@ -635,7 +697,7 @@ public sealed class PipelineStagesTests : IAsyncLifetime
             runs.Store,
             _cluster.Object,
             runs.Runs,
-            new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, runs.Housekeeping, new TenantSalts(catalog), _cache, _options, runs.Time),
+            new VersionPreparation(catalog, runs.Store, _cluster.Object, runs.Runs, runs.Contracts, runs.Housekeeping, new TenantSalts(catalog), _cache, _turns, _options, runs.Time),
             Jobs,
             Rounds(),
             _world.Registry,

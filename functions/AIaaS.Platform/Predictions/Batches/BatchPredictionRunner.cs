@@ -27,6 +27,9 @@ public sealed record BatchOptions
     /// <summary>After how long another message takes the work on; short enough for any host's limit on one function.</summary>
     public TimeSpan TimePerMessage { get; init; } = TimeSpan.FromMinutes(3);
 
+    /// <summary>How long the file of a batch waits for other preparations in this process before its message comes again.</summary>
+    public TimeSpan TimeForTurn { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How often work is begun that finishes no chunk before what it stumbles on is passed over.</summary>
     public int MaximumAttempts { get; init; } = 4;
 
@@ -54,6 +57,7 @@ public sealed partial class BatchPredictionRunner(
     DatasetService datasets,
     ModelHost models,
     Predictor predictor,
+    PreparationTurns turns,
     PlatformOptions platform,
     BatchOptions options,
     TimeProvider time,
@@ -154,7 +158,11 @@ public sealed partial class BatchPredictionRunner(
         using var folder = platform.NewWorkFolder();
         using var lease = await models.AcquireAsync(reference.Tenant, batch.Model, batch.ModelVersion, cancellationToken);
         var rows = Path.Combine(folder.Path, RowsFile);
-        var unreadable = await StageAsync(reference, batch, lease.Signature, folder.Path, rows, cancellationToken);
+        if (await StageAsync(reference, batch, lease.Signature, folder.Path, rows, cancellationToken) is not { } unreadable)
+        {
+            return await ChangeAsync(reference, current => current.HasEnded ? current : current with { Attempts = current.Attempts - 1 }, cancellationToken);
+        }
+
         var total = CountLines(rows);
         var chunks = await ListChunksAsync(reference, cancellationToken);
         var (done, failed) = (unreadable + chunks.Values.Sum(chunk => chunk.Rows), unreadable + chunks.Values.Sum(chunk => chunk.Failed));
@@ -197,8 +205,8 @@ public sealed partial class BatchPredictionRunner(
     }
 
     /// <summary>Lays the rows of a batch out as JSON Lines, always the same way.</summary>
-    /// <returns>How many rows of a file could not be read; they have no place among the others.</returns>
-    private async Task<long> StageAsync(
+    /// <returns>How many rows of a file could not be read; they have no place among the others. Null where those before it take long, or it has ended meanwhile.</returns>
+    private async Task<long?> StageAsync(
         BatchReference reference, BatchPrediction batch, ModelSignature signature, string folder, string rows, CancellationToken cancellationToken)
     {
         if (batch.Input.Kind is BatchInputKind.Dataset)
@@ -221,13 +229,52 @@ public sealed partial class BatchPredictionRunner(
             return 0;
         }
 
+        var length = new FileInfo(local).Length;
+        if (length > platform.PrepareInFunctionMaxBytes)
+        {
+            throw TooLarge(batch, string.Create(CultureInfo.InvariantCulture, $"has {length} bytes, and at most {platform.PrepareInFunctionMaxBytes} are read of a file like this"));
+        }
+
         var prepared = Path.Combine(folder, "prepared");
-        var kept = new PrepareParameters { Clean = new CleaningPlan { Duplicates = new DuplicatePlan { Action = DuplicateHandling.Keep } } };
-        var result = new DatasetPreparation(new PreparationOptions { TempFolder = folder })
-            .Prepare([new PreparedSource(local, batch.Input.File)], kept, prepared, cancellationToken: cancellationToken);
-        RowExchange.WriteFeatures(Path.Combine(prepared, PreparedDataset.DataFileName), result.Schema, signature.Inputs, rows, cancellationToken);
+        using (var turn = await turns.EnterAsync(options.TimeForTurn, cancellationToken))
+        {
+            if (turn is null || (await ChangeAsync(reference, current => current, cancellationToken)).HasEnded)
+            {
+                return null;
+            }
+
+            var result = Prepare(batch, local, folder, prepared, cancellationToken);
+            RowExchange.WriteFeatures(Path.Combine(prepared, PreparedDataset.DataFileName), result.Schema, signature.Inputs, rows, cancellationToken);
+        }
+
         return await WriteUnreadableAsync(reference, Path.Combine(prepared, QuarantinedRow.FileName), cancellationToken);
     }
+
+    private PreparationResult Prepare(BatchPrediction batch, string local, string folder, string prepared, CancellationToken cancellationToken)
+    {
+        var kept = new PrepareParameters { Clean = new CleaningPlan { Duplicates = new DuplicatePlan { Action = DuplicateHandling.Keep } } };
+        var preparation = new DatasetPreparation(new PreparationOptions
+        {
+            TempFolder = folder,
+            MemoryLimit = platform.PrepareMemoryBytes,
+            MaximumUnpackedBytes = platform.PrepareInFunctionMaxBytes,
+        });
+        try
+        {
+            return preparation.Prepare([new PreparedSource(local, batch.Input.File)], kept, prepared, cancellationToken: cancellationToken);
+        }
+        catch (SourcesTooLargeException)
+        {
+            throw TooLarge(batch, string.Create(CultureInfo.InvariantCulture, $"has more than {platform.PrepareInFunctionMaxBytes} bytes when it is unpacked"));
+        }
+        catch (DatasetException exception) when (exception.Reason == DatasetReasons.NoRoom)
+        {
+            throw TooLarge(batch, "has more columns or rows than there is memory for");
+        }
+    }
+
+    private static ProblemException TooLarge(BatchPrediction batch, string why)
+        => new(Problem.UnusableData, $"The file '{batch.Input.File}' {why}. Send it in smaller parts, or as JSON Lines (.jsonl), which may be of any size.");
 
     private async Task<List<RowOutcome>> PredictAsync(ModelLease lease, BatchPrediction batch, List<string> lines, CancellationToken cancellationToken)
     {

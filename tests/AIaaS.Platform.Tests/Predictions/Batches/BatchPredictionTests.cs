@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using AIaaS.Data.Exchange;
@@ -346,6 +347,56 @@ public sealed class BatchPredictionTests
         Assert.Equal(9, Assert.Single(await world.ErrorsAsync()).GetProperty("line").GetInt64());
     }
 
+    [Theory]
+    [InlineData("new.csv", "has 69 bytes, and at most 50 are read")]
+    [InlineData("new.csv.gz", "has more than 50 bytes when it is unpacked")]
+    public async Task A_table_that_is_too_large_for_a_function_fails_and_says_what_to_do(string file, string why)
+    {
+        await using var world = await new BatchWorld(prepareInFunctionMaxBytes: 50).WithAsync("m", TestModels.Regression);
+        var bytes = Encoding.UTF8.GetBytes("length,mass\n" + string.Concat(Enumerable.Repeat("1,2\n", 14)) + "\n");
+        await world.CreateOfFileAsync(file, file.EndsWith(".gz", StringComparison.Ordinal) ? Gzip(bytes) : bytes);
+
+        var batch = await world.RunAsync();
+
+        Assert.Equal(BatchStatus.Failed, batch.Status);
+        Assert.Contains(why, batch.Error!.Detail, StringComparison.Ordinal);
+        Assert.Contains("smaller parts, or as JSON Lines", batch.Error.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_table_waits_for_the_preparation_before_it()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("new.csv", "length,mass\n1,2\n3,4\n");
+        var other = await world.Turns.EnterAsync(TimeSpan.FromMinutes(1), default);
+
+        var running = world.RunAsync();
+        await Eventually.Holds(() => Task.FromResult(world.World.Runs.Time.WaitingTimers > 0));
+        Assert.False(running.IsCompleted);
+        other!.Dispose();
+
+        Assert.Equal((BatchStatus.Succeeded, 2L), ((await running).Status, (await running).RowsDone));
+    }
+
+    [Fact]
+    public async Task A_table_that_waits_for_long_leaves_it_to_another_message_and_has_not_been_tried()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        await world.CreateOfFileAsync("new.csv", "length,mass\n1,2\n3,4\n");
+        world.World.Runs.Queue.Messages.Clear();
+        using var other = await world.Turns.EnterAsync(TimeSpan.FromMinutes(1), default);
+
+        var running = world.RunAsync();
+        await Eventually.Holds(() =>
+        {
+            world.World.Runs.Time.Advance(TimeSpan.FromMinutes(1));
+            return Task.FromResult(running.IsCompleted);
+        });
+
+        Assert.Equal((BatchStatus.Running, 0), ((await running).Status, (await running).Attempts));
+        Assert.Equal(BatchQueues.Work, Assert.Single(world.World.Runs.Queue.Messages).Queue);
+    }
+
     [Fact]
     public async Task A_broken_line_of_JSON_Lines_is_one_row_without_a_prediction()
     {
@@ -487,6 +538,13 @@ public sealed class BatchPredictionTests
         await world.Runner.RunAsync(new BatchReference(Tenant, "b", Late: true), default);
 
         Assert.Equal(2, (await world.GetAsync()).RowsDone);
+    }
+
+    private static byte[] Gzip(byte[] bytes)
+    {
+        var compressed = new MemoryStream();
+        using (var stream = new GZipStream(compressed, CompressionLevel.Fastest)) stream.Write(bytes);
+        return compressed.ToArray();
     }
 
     private static ObjectPath Chunk(int number)

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AIaaS.Data.Exchange;
 using AIaaS.Formats;
+using AIaaS.Platform.Datasets;
 using AIaaS.Platform.Endpoints;
 using AIaaS.Platform.Predictions;
 using AIaaS.Platform.Predictions.Batches;
@@ -25,8 +26,10 @@ internal sealed class BatchWorld : IAsyncDisposable
     private readonly Predictor _predictor = new(TimeProvider.System);
     private readonly EndpointDirectory _directory;
 
-    public BatchWorld(int chunkRows = 3, TimeSpan? timePerMessage = null)
+    public BatchWorld(int chunkRows = 3, TimeSpan? timePerMessage = null, long? prepareInFunctionMaxBytes = null)
     {
+        var options = new PlatformOptions { Home = _home.Path };
+        Turns = new PreparationTurns(World.Runs.Time);
         _directory = new EndpointDirectory(World.Runs.Catalog, World.Runs.Time, NullLogger<EndpointDirectory>.Instance);
         Endpoints = new EndpointService(World.Runs.Catalog, World.Registry, _directory, World.Runs.Time);
         _server = new ModelServer(new RegistryModelSource(World.Registry), new ModelServerOptions(), TimeProvider.System);
@@ -49,7 +52,8 @@ internal sealed class BatchWorld : IAsyncDisposable
             World.Runs.Datasets,
             _models,
             _predictor,
-            new PlatformOptions { Home = _home.Path },
+            Turns,
+            options with { PrepareInFunctionMaxBytes = prepareInFunctionMaxBytes ?? options.PrepareInFunctionMaxBytes },
             new BatchOptions { ChunkRows = chunkRows, TimePerMessage = timePerMessage ?? TimeSpan.FromHours(1) },
             World.Runs.Time,
             NullLogger<BatchPredictionRunner>.Instance);
@@ -65,9 +69,12 @@ internal sealed class BatchWorld : IAsyncDisposable
 
     public BatchHousekeeping Housekeeping { get; }
 
+    public PreparationTurns Turns { get; }
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
+        Turns.Dispose();
         _directory.Dispose();
         World.Dispose();
         _home.Dispose();
@@ -88,9 +95,12 @@ internal sealed class BatchWorld : IAsyncDisposable
     }
 
     public Task<BatchPrediction> CreateOfFileAsync(string file, string content, string endpoint = "m", TableFormat format = TableFormat.Jsonl)
+        => CreateOfFileAsync(file, Encoding.UTF8.GetBytes(content), endpoint, format);
+
+    public Task<BatchPrediction> CreateOfFileAsync(string file, byte[] content, string endpoint = "m", TableFormat format = TableFormat.Jsonl)
     {
         var batch = new NewBatch { Id = "b", Endpoint = endpoint, Input = new BatchInput { Kind = BatchInputKind.File, File = file }, Format = format };
-        return Service.CreateAsync(Tenant, batch, new MemoryStream(Encoding.UTF8.GetBytes(content)), default);
+        return Service.CreateAsync(Tenant, batch, new MemoryStream(content), default);
     }
 
     public async Task<BatchPrediction> RunAsync(string id = "b")
