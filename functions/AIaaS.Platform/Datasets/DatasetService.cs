@@ -130,8 +130,8 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, DatasetH
     }
 
     /// <summary>Takes in a dropped file as a source. Safe to repeat.</summary>
-    /// <returns>Null where the file is no longer in the drop zone, or is another version by now.</returns>
-    internal async Task<DatasetSource?> TakeDropAsync(string tenant, string dataset, string file, string etag, CancellationToken cancellationToken)
+    /// <returns>The data set with it; null where the file is no longer in the drop zone, or is another version by now.</returns>
+    internal async Task<Dataset?> TakeDropAsync(string tenant, string dataset, string file, string etag, CancellationToken cancellationToken)
     {
         var incoming = await store.OpenReadAsync(new ObjectPath(Containers.Incoming, $"{tenant}/{dataset}/{file}"), range: null, cancellationToken);
         if (incoming is null)
@@ -153,8 +153,7 @@ public sealed class DatasetService(Catalog catalog, IObjectStore store, DatasetH
             var copy = await store.GetPropertiesAsync(location, cancellationToken)
                 ?? await store.WriteAsync(location, incoming.Stream, options: null, cancellationToken);
             var source = new DatasetSource(file, location, etag, copy.Length, time.GetUtcNow());
-            await RecordAsync(tenant, dataset, source, replaceAll: false, conditions: default, cancellationToken);
-            return source;
+            return (await RecordAsync(tenant, dataset, source, replaceAll: false, conditions: default, cancellationToken)).Document.Value;
         }
     }
 

@@ -30,12 +30,12 @@ public sealed partial class DropService(DatasetService datasets, RunService runs
         var parts = path.Split('/');
         var (tenant, pipeline, file) = (parts[0], parts[1], parts[2]);
         var properties = await store.GetPropertiesAsync(new ObjectPath(Containers.Incoming, path), cancellationToken);
-        if (properties is null || await datasets.TakeDropAsync(tenant, pipeline, file, properties.ETag, cancellationToken) is null)
+        if (properties is null || await datasets.TakeDropAsync(tenant, pipeline, file, properties.ETag, cancellationToken) is not { } dataset)
         {
             return null;
         }
 
-        var id = RunService.IdOfDrop(tenant, pipeline, file, properties.ETag);
+        var id = RunService.IdOfDrop(tenant, pipeline, file, properties.ETag, dataset.RemovedThrough);
         var ticket = await runs.RequestAsync(tenant, pipeline, pipeline, id, $"dropped file {file}", cancellationToken);
         LogAccepted(tenant, pipeline, ticket.Run.Id);
         return (new RunReference(tenant, ticket.Run.Id), ticket);

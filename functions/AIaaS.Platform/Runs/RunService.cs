@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using AIaaS.Formats;
@@ -20,8 +21,16 @@ public sealed class RunService(Catalog catalog, IMessageQueue messages, TimeProv
     public static readonly TimeSpan StrandedAfter = TimeSpan.FromMinutes(1);
 
     /// <summary>The run id that belongs to one version of one dropped file.</summary>
-    public static string IdOfDrop(string tenant, string pipeline, string file, string etag)
-        => "drop-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{tenant}/{pipeline}/{file}\n{etag}")))[..40];
+    /// <param name="tenant">Whose file.</param>
+    /// <param name="pipeline">The pipeline that it was dropped for.</param>
+    /// <param name="file">Its name.</param>
+    /// <param name="etag">Its version; a copy that keeps its time has that of the file it was made of.</param>
+    /// <param name="removedThrough">The last version that was deleted with the data set: the same file dropped after that is a drop of its own.</param>
+    public static string IdOfDrop(string tenant, string pipeline, string file, string etag, int removedThrough)
+    {
+        var after = removedThrough == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"\n{removedThrough}");
+        return "drop-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{tenant}/{pipeline}/{file}\n{etag}{after}")))[..40];
+    }
 
     public string NewId() => Guid.CreateVersion7(time.GetUtcNow()).ToString();
 

@@ -50,6 +50,24 @@ public sealed class DropServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_dropped_again_with_its_old_time_after_its_data_set_was_deleted_is_another_run()
+    {
+        var dropped = await DropAsync(Path, "x,y\n");
+        var first = await _drops.AcceptAsync(Path, default);
+        await _world.Runs.CancelAsync(Tenant, first!.Value.Reference.Run, default);
+        await _datasets.DeleteAsync(Tenant, "penguins", default, default);
+        await DropAsync(Path, "x,y\n");
+        File.SetLastWriteTimeUtc(_world.FileOf(new ObjectPath(Containers.Incoming, Path)), dropped.LastModified.UtcDateTime);
+
+        var second = await _drops.AcceptAsync(Path, default);
+        var again = await _drops.AcceptAsync(Path, default);
+
+        Assert.True(second!.Value.Ticket.StartNow);
+        Assert.NotEqual(first.Value.Reference, second.Value.Reference);
+        Assert.Equal(second.Value.Reference, again!.Value.Reference);
+    }
+
+    [Fact]
     public async Task Another_version_of_a_drop_is_another_run_over_the_new_content()
     {
         await DropAsync(Path, "old");

@@ -607,16 +607,18 @@ public sealed class RunServiceTests : IDisposable
     {
         string[] ids =
         [
-            RunService.IdOfDrop("t", "p", "f.csv", "1"),
-            RunService.IdOfDrop("t", "p", "f.csv", "2"),
-            RunService.IdOfDrop("t", "p", "g.csv", "1"),
-            RunService.IdOfDrop("t", "q", "f.csv", "1"),
-            RunService.IdOfDrop("u", "p", "f.csv", "1"),
+            RunService.IdOfDrop("t", "p", "f.csv", "1", 0),
+            RunService.IdOfDrop("t", "p", "f.csv", "2", 0),
+            RunService.IdOfDrop("t", "p", "g.csv", "1", 0),
+            RunService.IdOfDrop("t", "q", "f.csv", "1", 0),
+            RunService.IdOfDrop("u", "p", "f.csv", "1", 0),
+            RunService.IdOfDrop("t", "p", "f.csv", "1", 3),
+            RunService.IdOfDrop("t", "p", "f.csv", "1", 31),
         ];
 
         Assert.Equal(ids.Length, ids.Distinct().Count());
         Assert.All(ids, id => Assert.True(Names.IsName(id)));
-        Assert.Equal(ids[0], RunService.IdOfDrop("t", "p", "f.csv", "1"));
+        Assert.Equal("drop-3018c181d3907a16b9209ff211c1758ea4882cee", ids[0]);
     }
 
     /// <summary>Does the work in a world of its own for each step that it may die at, and then again without dying.</summary>

@@ -56,6 +56,9 @@ internal sealed class RunWorld : IDisposable
     /// <summary>Orchestrations that were scheduled and have not completed.</summary>
     public IReadOnlyCollection<string> Instances => _instances;
 
+    /// <summary>Where an object lies.</summary>
+    public string FileOf(ObjectPath path) => Path.Combine(_folder["storage"], path.Container, path.Name);
+
     public static RunReference Reference(string run) => new(Tenant, run);
 
     public async Task AddDatasetAsync(string dataset = "penguins")
