@@ -27,11 +27,14 @@ internal static class RequestBodies
         }
 
         admission.RequireRoom(request.Tenant());
-        read = await reader.ReadAsync(cancellationToken);
+        // A read that ends by its token leaves Kestrel's reader in the middle of it, and the connection is then of no more use.
+        using var registration = cancellationToken.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
+        read = await reader.ReadAsync(CancellationToken.None);
         while (!read.IsCompleted)
         {
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            read = await reader.ReadAsync(cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            read = await reader.ReadAsync(CancellationToken.None);
         }
 
         return read;
