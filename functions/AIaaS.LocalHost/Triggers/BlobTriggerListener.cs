@@ -76,6 +76,9 @@ internal sealed partial class BlobTriggerListener(
                     case Changed change:
                         changed.Add((change.Container, change.Name));
                         break;
+                    case Gone gone:
+                        foreach (var function in functions.Where(function => function.Pattern.Container == gone.Container)) NoteGone(function, gone.Name);
+                        break;
                     case Finished finished:
                         Note(finished);
                         break;
@@ -159,11 +162,7 @@ internal sealed partial class BlobTriggerListener(
         }
         while (continuation is not null);
 
-        foreach (var (name, blob) in function.Blobs.Where(pair => !pair.Value.Busy && !seen.Contains(pair.Key)).ToList())
-        {
-            function.Blobs.Remove(name);
-            if (blob.Recorded) function.Receipts.Forget(function.BlobFor(name));
-        }
+        foreach (var name in function.Blobs.Where(pair => !pair.Value.Busy && !seen.Contains(pair.Key)).Select(pair => pair.Key).ToList()) function.Forget(name);
 
         function.Receipts.ForgetUntaken();
     }
@@ -212,11 +211,33 @@ internal sealed partial class BlobTriggerListener(
         }
     }
 
+    /// <summary>Forgets a blob, so that the same version is handled again where it comes back before the next scan.</summary>
+    private static void NoteGone(Watched function, string name)
+    {
+        if (!function.Blobs.TryGetValue(name, out var blob)) return;
+        if (blob.Busy)
+        {
+            blob.Gone = true;
+        }
+        else
+        {
+            function.Forget(name);
+        }
+    }
+
     private void Note(Finished finished)
     {
         var (function, properties, attempt) = finished.Work;
         var blob = function.Blobs[properties.Path.Name];
         blob.Busy = false;
+        if (blob.Gone)
+        {
+            blob.Recorded |= finished.Outcome != Outcome.Superseded;
+            function.Forget(properties.Path.Name);
+            _signals.Writer.TryWrite(new Changed(function.Pattern.Container, properties.Path.Name));
+            return;
+        }
+
         blob.NotBefore = timeProvider.GetUtcNow();
         switch (finished.Outcome)
         {
@@ -343,7 +364,12 @@ internal sealed partial class BlobTriggerListener(
                 watchers.Add(watcher);
                 watcher.Created += (_, change) => Tell(container, folder, change.FullPath);
                 watcher.Changed += (_, change) => Tell(container, folder, change.FullPath);
-                watcher.Renamed += (_, change) => Tell(container, folder, change.FullPath);
+                watcher.Renamed += (_, change) =>
+                {
+                    TellGone(container, folder, change.OldFullPath);
+                    Tell(container, folder, change.FullPath);
+                };
+                watcher.Deleted += (_, change) => TellGone(container, folder, change.FullPath);
                 watcher.Error += (_, _) => _signals.Writer.TryWrite(new Lost());
                 watcher.EnableRaisingEvents = true;
             }
@@ -359,12 +385,20 @@ internal sealed partial class BlobTriggerListener(
 
     private void Tell(string container, string folder, string path)
     {
-        var name = Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/');
+        var name = NameOf(folder, path);
         if (IsIgnored(name)) return;
 
         // A folder moved in brings files that nobody tells of.
         _signals.Writer.TryWrite(Directory.Exists(path) ? new Lost() : new Changed(container, name));
     }
+
+    private void TellGone(string container, string folder, string path)
+    {
+        var name = NameOf(folder, path);
+        if (!IsIgnored(name)) _signals.Writer.TryWrite(new Gone(container, name));
+    }
+
+    private static string NameOf(string folder, string path) => Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/');
 
     [LoggerMessage(LogLevel.Warning, "Attempt {Attempt} of {MaximumAttempts} of {FunctionName} at blob {Blob} failed.")]
     private partial void LogFailed(string functionName, string blob, int attempt, int maximumAttempts, Exception exception);
@@ -396,6 +430,8 @@ internal sealed partial class BlobTriggerListener(
 
     private sealed record Changed(string Container, string Name) : Signal;
 
+    private sealed record Gone(string Container, string Name) : Signal;
+
     /// <summary>More changed than is known by name.</summary>
     private sealed record Lost : Signal;
 
@@ -419,6 +455,11 @@ internal sealed partial class BlobTriggerListener(
 
         public string BlobFor(string name) => $"{Pattern.Container}/{name}";
 
+        public void Forget(string name)
+        {
+            if (Blobs.Remove(name, out var blob) && blob.Recorded) Receipts.Forget(BlobFor(name));
+        }
+
         public Blob Begin(string name)
         {
             var receipt = Receipts.Take(BlobFor(name));
@@ -437,6 +478,9 @@ internal sealed partial class BlobTriggerListener(
     private sealed class Blob
     {
         public bool Busy { get; set; }
+
+        /// <summary>Whether it was deleted while it was handled.</summary>
+        public bool Gone { get; set; }
 
         public bool Recorded { get; set; }
 

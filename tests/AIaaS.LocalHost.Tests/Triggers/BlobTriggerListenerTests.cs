@@ -295,6 +295,28 @@ public sealed class BlobTriggerListenerTests : IAsyncDisposable
         await HoldsAsync(() => _executor.Calls.Count == 2);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_blob_that_is_deleted_and_dropped_again_between_two_scans_is_handled_again(bool whileHandled)
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _executor.Behaviour = (_, _) => whileHandled ? release.Task : Task.CompletedTask;
+        _options = _options with { WatchedFolder = _home["storage"], ScanInterval = TimeSpan.FromDays(20) };
+        var file = Drop("default/churn/a.csv", "a");
+        var time = File.GetLastWriteTimeUtc(file);
+        await StartAsync();
+        await HoldsAsync(() => _executor.Calls.Count == 1);
+
+        File.Delete(file);
+        Drop("default/churn/a.csv", "a");
+        File.SetLastWriteTimeUtc(file, time);
+        release.SetResult();
+
+        await HoldsAsync(() => _executor.Calls.Count == 2);
+        await StopAsync();
+    }
+
     [Fact]
     public async Task Each_function_handles_a_blob_that_several_take()
     {
