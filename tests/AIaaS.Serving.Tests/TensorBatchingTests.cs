@@ -87,6 +87,20 @@ public sealed class TensorBatchingTests
         Assert.Equal(new RunStatistics(8, 8, 50, 0, 7), client.Lease.Runs);
     }
 
+    [Theory]
+    [InlineData("fp32", "FP32")]
+    [InlineData("bytes", "BYTES")]
+    public async Task Rows_without_elements_run_in_parts_and_together_as_others_do(string name, string datatype)
+    {
+        await using var client = await InferenceClient.StartAsync("identity-" + name, OneLane with { MaxRows = 7, Turn = TimeSpan.FromHours(1) });
+
+        var large = await client.InferAsync(Request(datatype, "[50,0]", "")).WaitAsync(Patience);
+        var together = await TogetherAsync(client, [Request(datatype, "[1,0]", ""), Request(datatype, "[2,0]", "")]);
+
+        Assert.Equal("[50,0]", large.Output("y").GetProperty("shape").GetRawText());
+        Assert.Equal(["[1,0]", "[2,0]"], together.Select(a => a.Output("y").GetProperty("shape").GetRawText()));
+    }
+
     [Fact]
     public async Task Small_requests_take_turns_with_the_parts_of_large_tensors()
     {
@@ -120,6 +134,17 @@ public sealed class TensorBatchingTests
         Assert.Equal(["[1,2,3,4]", "[2,4]"], answers.Select(a => a.Data("value")));
 
         static string Running(string data) => $$"""{"inputs":[{"name":"x","shape":[{{data.Split(',').Length}},1],"datatype":"FP32","data":[{{data}}]}]}""";
+    }
+
+    [Fact]
+    public async Task Tensors_that_are_scaled_by_the_largest_of_all_rows_run_by_themselves()
+    {
+        await using var client = await InferenceClient.StartAsync("quantized", OneLane);
+
+        var answers = await TogetherAsync(client, [Request("FP32", "[1,4]", "0,0.1,0.2,0.3"), Request("FP32", "[1,4]", "0,100,200,300")]);
+
+        Assert.Equal(0.1, answers[0].Output("y").GetProperty("data")[1].GetDouble(), 2);
+        Assert.Equal((2, 0), (client.Lease.Runs.Runs, client.Lease.Runs.JoinedRuns));
     }
 
     [Fact]

@@ -88,17 +88,18 @@ internal static class TensorProbe
                 if (isText)
                     value.StringTensorSetElementAt(one ? "1"u8 : "0"u8, at);
                 else
-                    Set(value.GetTensorMutableRawData(), at, type, one, i);
+                    Set(value.GetTensorMutableRawData(), at, type, one, NumberAt(i, one, areSecond[row]));
             }
         }
 
         return value;
     }
 
-    private static void Set(Span<byte> bytes, int at, TensorElementType type, bool one, int place)
+    /// <summary>Fractions that differ from place to place, and larger numbers in the second row: what is scaled by the largest of all rows shows then.</summary>
+    private static double NumberAt(int place, bool one, bool isSecond) => (isSecond ? 8 : 1) * ((one ? 0.75 : 0.25) + (place % 17 / 80.0));
+
+    private static void Set(Span<byte> bytes, int at, TensorElementType type, bool one, double number)
     {
-        // Fractions that differ from place to place, between 0 and 1 as most graphs expect of scaled numbers.
-        var number = ((one ? 0.75 : 0.25) + (place % 17 / 80.0)) % 1;
         switch (type)
         {
             case TensorElementType.Float:

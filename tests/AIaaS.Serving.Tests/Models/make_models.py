@@ -154,6 +154,12 @@ save("centered", [
 save("running-sum", [h.make_node("CumSum", ["x", "axis"], ["value"])],
      [info("x", T.FLOAT, ["rows", 1])], [info("value", T.FLOAT, ["rows", 1])], [constant("axis", 0, np.int64)])
 
+# Numbers as bytes and back, by one scale for all rows, as in graphs that are quantized while they run.
+save("quantized", [
+    h.make_node("DynamicQuantizeLinear", ["x"], ["byte", "scale", "zero"]),
+    h.make_node("DequantizeLinear", ["byte", "scale", "zero"], ["y"]),
+], [info("x", T.FLOAT, ["rows", 4])], [info("y", T.FLOAT, ["rows", 4])])
+
 # Two inputs that have to fit together, by what operators check in different ways.
 for name, operator, attributes in [("add", "Add", {}), ("concat", "Concat", {"axis": 1}), ("product", "MatMul", {})]:
     save(name, [h.make_node(operator, ["a", "b"], ["y"], **attributes)],
