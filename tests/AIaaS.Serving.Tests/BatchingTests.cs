@@ -424,9 +424,17 @@ public sealed class BatchingTests
         _ => answer.GetRawText(),
     };
 
-    private sealed class Probe(string name, int rows, List<string> log, bool canSplit = false) : QueuedRun(rows, canJoin: false, canSplit, CancellationToken.None)
+    private sealed class Probe(string name, int rows, List<string> log, bool canSplit = false) : QueuedRun(rows, CancellationToken.None)
     {
-        public override void Run(int first, int count) => log.Add($"{name} {first}+{count}");
+        public override bool CanJoin => false;
+
+        public override bool CanSplit => canSplit;
+
+        public override int Run(int first, int count)
+        {
+            log.Add($"{name} {first}+{count}");
+            return count;
+        }
 
         public override bool JoinsWith(QueuedRun other) => false;
 

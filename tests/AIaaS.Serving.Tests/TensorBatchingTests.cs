@@ -148,16 +148,42 @@ public sealed class TensorBatchingTests
     }
 
     [Fact]
+    public async Task Whole_numbers_that_are_scaled_by_the_largest_of_all_rows_run_by_themselves()
+    {
+        await using var client = await InferenceClient.StartAsync("shares", OneLane);
+
+        var answers = await TogetherAsync(client, [Request("INT64", "[1,4]", "1,2,3,4"), Request("INT64", "[1,4]", "10,20,30,400")]);
+
+        Assert.Equal(["[0.25,0.5,0.75,1]", "[0.025,0.05,0.075,1]"], answers.Select(a => a.Data("y")));
+    }
+
+    [Fact]
+    public async Task Whole_numbers_that_are_indexes_of_little_run_together()
+    {
+        await using var client = await InferenceClient.StartAsync("table", OneLane);
+
+        var answers = await TogetherAsync(client, [At(2, 5), At(0, 7)]);
+
+        Assert.Equal(["[35]", "[17]"], answers.Select(a => a.Data("y")));
+        Assert.Equal(1, client.Lease.Runs.JoinedRuns);
+
+        static string At(int index, int x) =>
+            $$"""{"inputs":[{"name":"index","shape":[1],"datatype":"INT64","data":[{{index}}]},{"name":"x","shape":[1],"datatype":"INT64","data":[{{x}}]}]}""";
+    }
+
+    [Fact]
     public async Task Rows_that_turn_out_to_depend_on_one_another_are_run_whole_from_then_on()
     {
         await using var client = await InferenceClient.StartAsync("below-ten", OneLane with { MaxRows = 2, Turn = TimeSpan.FromHours(1) });
 
         var large = await client.InferAsync(Below("1,2,3,40,5,60,7")).WaitAsync(Patience);
-        var runs = client.Lease.Runs.Runs;
+        var ofLarge = client.Lease.Runs;
+        var runs = ofLarge.Runs;
         var together = await TogetherAsync(client, [Below("1"), Below("20"), Below("3")]);
 
         Assert.Equal("[1,2,3,5,7]", large.Data("y"));
         Assert.Equal(["[1]", "[]", "[3]"], together.Select(a => a.Data("y")));
+        Assert.Equal((2, 9), (ofLarge.Runs, ofLarge.Rows));
         Assert.Equal((3, 0), (client.Lease.Runs.Runs - runs, client.Lease.Runs.JoinedRuns));
     }
 

@@ -16,17 +16,17 @@ internal enum QueuedRunState
 }
 
 /// <summary>A request that waits for its turn; its task ends once nobody reads its rows any more.</summary>
-internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, CancellationToken cancellationToken)
+internal abstract class QueuedRun(int rows, CancellationToken cancellationToken)
 {
     private readonly TaskCompletionSource<RunOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int Rows { get; } = rows;
 
     /// <summary>Whether it may run with other requests.</summary>
-    public bool CanJoin { get; } = canJoin;
+    public abstract bool CanJoin { get; }
 
     /// <summary>Whether its rows may run in parts.</summary>
-    public bool CanSplit { get; } = canSplit;
+    public abstract bool CanSplit { get; }
 
     public CancellationToken CancellationToken { get; } = cancellationToken;
 
@@ -36,6 +36,9 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
     public QueuedRunState State { get; set; }
 
     public LinkedListNode<QueuedRun>? Node { get; set; }
+
+    /// <summary>Whether it was put into the queue to run by itself.</summary>
+    public bool IsLoner { get; set; }
 
     public long Enqueued { get; init; }
 
@@ -51,8 +54,9 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
     public int RunRows { get; set; }
 
     /// <summary>Runs some of its own rows by themselves.</summary>
+    /// <returns>How many rows that were: all, where they turn out to have to run together.</returns>
     /// <exception cref="PredictionFailedException">The model failed.</exception>
-    public abstract void Run(int first, int count);
+    public abstract int Run(int first, int count);
 
     /// <summary>Whether another request may run with it; asked of two that may join at all.</summary>
     public abstract bool JoinsWith(QueuedRun other);
@@ -77,11 +81,19 @@ internal abstract class QueuedRun(int rows, bool canJoin, bool canSplit, Cancell
 
 /// <summary>Rows that a workspace has parsed.</summary>
 internal sealed class RowsRun(PredictionWorkspace workspace, CancellationToken cancellationToken)
-    : QueuedRun(workspace.Rows.Rows, workspace.Plan.KeepsRowsApart, !workspace.Plan.MixesRows, cancellationToken)
+    : QueuedRun(workspace.Rows.Rows, cancellationToken)
 {
     public PredictionWorkspace Workspace { get; } = workspace;
 
-    public override void Run(int first, int count) => Workspace.Run(first, count, CancellationToken);
+    public override bool CanJoin => Workspace.Plan.KeepsRowsApart;
+
+    public override bool CanSplit => !Workspace.Plan.MixesRows;
+
+    public override int Run(int first, int count)
+    {
+        Workspace.Run(first, count, CancellationToken);
+        return count;
+    }
 
     public override bool JoinsWith(QueuedRun other) => other is RowsRun;
 

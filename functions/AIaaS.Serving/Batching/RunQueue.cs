@@ -167,6 +167,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
     private void Add(QueuedRun run)
     {
         run.State = QueuedRunState.Waiting;
+        run.IsLoner = run is not { CanJoin: true, Done: 0 };
         run.Node = (IsLarge(run) ? _large : _small).AddLast(run);
         Count(run, 1);
     }
@@ -184,7 +185,7 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
         _waitingRows += rows;
         if (run.Node!.List == _large)
             _largeRows += rows;
-        else if (run is not { CanJoin: true, Done: 0 })
+        else if (run.IsLoner)
             _loners += sign;
     }
 
@@ -315,9 +316,11 @@ internal sealed class RunQueue(BatchingOptions options, int lanes, TimeProvider 
         {
             try
             {
-                var count = run.CanSplit ? Math.Min(run.Rows - run.Done, queue.RowsPerTurn) : run.Rows;
+                // Others may have shown meanwhile that its rows have to run together.
+                if (!run.CanSplit)
+                    run.Done = 0;
                 var started = queue.Now();
-                run.Run(run.Done, count);
+                var count = run.Run(run.Done, run.CanSplit ? Math.Min(run.Rows - run.Done, queue.RowsPerTurn) : run.Rows);
                 var ticks = queue.Now() - started;
                 model.NoteRun(1, count, ticks);
                 run.RunTicks += ticks;

@@ -28,22 +28,20 @@ internal readonly record struct TensorOutcome(IDisposableReadOnlyCollection<OrtV
 
 /// <summary>Tensors that wait for their turn.</summary>
 internal sealed class TensorsRun(TensorCall call, LoadedModel model, CancellationToken cancellationToken)
-    : QueuedRun(call.Rows, canJoin: call is { Plan: not null, IsSmall: true }, canSplit: call.Plan is not null, cancellationToken), IDisposable
+    : QueuedRun(call.Rows, cancellationToken), IDisposable
 {
     private IDisposableReadOnlyCollection<OrtValue>? _outputs;
-    private bool _isWhole;
 
     public TensorCall Call { get; } = call;
 
-    public override void Run(int first, int count)
+    public override bool CanJoin => Call.IsSmall && CanSplit;
+
+    public override bool CanSplit => Call.Plan is { IsKnownToMix: false };
+
+    public override int Run(int first, int count)
     {
-        if (_isWhole)
-            return;
         if (count == Rows)
-        {
-            RunWhole();
-            return;
-        }
+            return RunWhole();
 
         using var part = new TensorList(Call.Inputs.Count);
         foreach (var input in Call.Inputs)
@@ -58,11 +56,11 @@ internal sealed class TensorsRun(TensorCall call, LoadedModel model, Cancellatio
         if (_outputs is not null && TensorRows.HaveRows(given, count) && TensorRows.HaveSameTails(given, _outputs))
         {
             Copy(given, 0, first, count);
-            return;
+            return count;
         }
 
         Call.Plan!.NoteMixing();
-        RunWhole();
+        return RunWhole();
     }
 
     /// <summary>Takes its rows from outputs that it shares.</summary>
@@ -87,12 +85,12 @@ internal sealed class TensorsRun(TensorCall call, LoadedModel model, Cancellatio
 
     public void Dispose() => _outputs?.Dispose();
 
-    private void RunWhole()
+    private int RunWhole()
     {
         _outputs?.Dispose();
         _outputs = null;
         _outputs = model.Run(Call.InputNames, Call.Inputs, Call.OutputNames, CancellationToken);
-        _isWhole = true;
+        return Rows;
     }
 
     private void Copy(IReadOnlyList<OrtValue> outputs, int from, int to, int count)

@@ -41,6 +41,10 @@ internal sealed class Datatype
     /// <summary>Bytes of an element; 0 for <see cref="Bytes"/>.</summary>
     public int Size { get; }
 
+    /// <summary>Whether its elements are whole numbers.</summary>
+    public bool IsInteger => ElementType is TensorElementType.UInt8 or TensorElementType.UInt16 or TensorElementType.UInt32 or TensorElementType.UInt64
+        or TensorElementType.Int8 or TensorElementType.Int16 or TensorElementType.Int32 or TensorElementType.Int64;
+
     /// <returns>Null for what the protocol has no name for.</returns>
     public static Datatype? Of(TensorElementType elementType) => All.FirstOrDefault(d => d.ElementType == elementType);
 }

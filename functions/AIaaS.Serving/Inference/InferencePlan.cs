@@ -14,7 +14,7 @@ internal sealed class InferencePlan
 
     private readonly bool _hasFeatures;
     private readonly bool[] _apart;
-    private volatile bool _mixes;
+    private volatile bool _isKnownToMix;
 
     private InferencePlan(TensorPlan[] inputs, TensorPlan[] outputs, int symbols, string? unfed, PredictionPlan? rows)
     {
@@ -68,7 +68,7 @@ internal sealed class InferencePlan
     /// <summary>Whether each row of the outputs that a request asks for is made of the same row of its inputs alone.</summary>
     public bool KeepsRowsApart(InferenceWorkspace workspace)
     {
-        if (_mixes || !HasRows)
+        if (IsKnownToMix || !HasRows)
             return false;
         var rows = workspace.ShapeOf(0)[0];
         for (var input = 0; input < Inputs.Length; input++)
@@ -80,8 +80,11 @@ internal sealed class InferencePlan
         return workspace.Requested.Count == 0 ? !_apart.Contains(false) : workspace.Requested.TrueForAll(r => _apart[r.Output]);
     }
 
-    /// <summary>Notes that rows turned out not to be apart, which probes cannot show of all inputs.</summary>
-    public void NoteMixing() => _mixes = true;
+    /// <summary>Whether rows turned out not to be apart, which probes cannot show of all inputs.</summary>
+    public bool IsKnownToMix => _isKnownToMix;
+
+    /// <summary>Has all tensors run whole from now on, those that wait too.</summary>
+    public void NoteMixing() => _isKnownToMix = true;
 
     /// <summary>Runs a graph without features on tensors that are made up: to find out whether it keeps rows apart, and so that later runs are faster.</summary>
     /// <param name="session">Of the graph.</param>

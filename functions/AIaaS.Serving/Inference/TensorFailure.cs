@@ -27,10 +27,22 @@ internal static partial class TensorFailure
         }
 
         var status = message.IndexOf(Status, StringComparison.Ordinal);
-        var reason = status < 0 ? "" : Place().Replace(message[(status + Status.Length)..], "").ReplaceLineEndings(" ").Trim();
+        var reason = status < 0 ? "" : WithoutPlace(message[(status + Status.Length)..]).ReplaceLineEndings(" ").Trim();
         if (reason.Length > MostReason)
             reason = string.Concat(reason.AsSpan(0, MostReason), "…");
         return reason.Length > 0 ? reason : "a node of its graph does not take them";
+    }
+
+    private static string WithoutPlace(string text)
+    {
+        try
+        {
+            return Place().Replace(text, "");
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return "";
+        }
     }
 
     [GeneratedRegex(@"^(\S+\.(h|cc|cpp):\d+ (.* was false\. |.*\) |\w+ )?)+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]

@@ -160,6 +160,20 @@ save("quantized", [
     h.make_node("DequantizeLinear", ["byte", "scale", "zero"], ["y"]),
 ], [info("x", T.FLOAT, ["rows", 4])], [info("y", T.FLOAT, ["rows", 4])])
 
+# The share of the largest number of all rows, of whole numbers.
+save("shares", [
+    h.make_node("Cast", ["x"], ["number"], to=T.FLOAT),
+    h.make_node("ReduceMax", ["number"], ["largest"], keepdims=0),
+    h.make_node("Div", ["number", "largest"], ["y"]),
+], [info("x", T.INT64, ["rows", 4])], [info("y", T.FLOAT, ["rows", 4])])
+
+# A table of three by its indexes, and numbers that are added to what stands there.
+save("table", [
+    h.make_node("Gather", ["places", "index"], ["place"]),
+    h.make_node("Cast", ["x"], ["number"], to=T.FLOAT),
+    h.make_node("Add", ["place", "number"], ["y"]),
+], [info("index", T.INT64, ["rows"]), info("x", T.INT64, ["rows"])], [info("y", T.FLOAT, ["rows"])], [constant("places", [10, 20, 30])])
+
 # Two inputs that have to fit together, by what operators check in different ways.
 for name, operator, attributes in [("add", "Add", {}), ("concat", "Concat", {"axis": 1}), ("product", "MatMul", {})]:
     save(name, [h.make_node(operator, ["a", "b"], ["y"], **attributes)],
