@@ -221,19 +221,21 @@ public sealed partial class BatchPredictionRunner(
 
         var input = BatchPredictionService.InputOf(reference.Tenant, batch);
         var local = Path.Combine(folder, "input");
+        var mayBeLines = batch.Input.Kind is BatchInputKind.Rows || IsNamedAsLines(batch.Input.File!);
+        if (!mayBeLines && await store.GetPropertiesAsync(input, cancellationToken) is { } stored)
+        {
+            RequireReadable(batch, stored.Length);
+        }
+
         await DownloadAsync(input, local, cancellationToken);
-        if (batch.Input.Kind is BatchInputKind.Rows || IsPlainJsonLines(batch.Input.File!, local))
+        if (mayBeLines && (batch.Input.Kind is BatchInputKind.Rows || !IsCompressed(local)))
         {
             // As they are: a line that is no row is told of as the row that it would have been.
             CopyLines(local, rows);
             return 0;
         }
 
-        var length = new FileInfo(local).Length;
-        if (length > platform.PrepareInFunctionMaxBytes)
-        {
-            throw TooLarge(batch, string.Create(CultureInfo.InvariantCulture, $"has {length} bytes, and at most {platform.PrepareInFunctionMaxBytes} are read of a file like this"));
-        }
+        RequireReadable(batch, new FileInfo(local).Length);
 
         var prepared = Path.Combine(folder, "prepared");
         using (var turn = await turns.EnterAsync(options.TimeForTurn, cancellationToken))
@@ -270,6 +272,14 @@ public sealed partial class BatchPredictionRunner(
         catch (DatasetException exception) when (exception.Reason == DatasetReasons.NoRoom)
         {
             throw TooLarge(batch, "has more columns or rows than there is memory for");
+        }
+    }
+
+    private void RequireReadable(BatchPrediction batch, long length)
+    {
+        if (length > platform.PrepareInFunctionMaxBytes)
+        {
+            throw TooLarge(batch, string.Create(CultureInfo.InvariantCulture, $"has {length} bytes, and at most {platform.PrepareInFunctionMaxBytes} are read of a file like this"));
         }
     }
 
@@ -573,15 +583,12 @@ public sealed partial class BatchPredictionRunner(
     private static ObjectPath ChunkOf(BatchReference reference, int chunk, string suffix)
         => BatchPrediction.FileOf(reference.Tenant, reference.Batch, string.Create(CultureInfo.InvariantCulture, $"{ChunksFolder}{chunk:D8}{suffix}"));
 
-    private static bool IsPlainJsonLines(string name, string path)
-    {
-        if (Path.GetExtension(name).ToLowerInvariant() is not (".jsonl" or ".ndjson"))
-        {
-            return false;
-        }
+    private static bool IsNamedAsLines(string name) => Path.GetExtension(name).ToLowerInvariant() is ".jsonl" or ".ndjson";
 
+    private static bool IsCompressed(string path)
+    {
         using var file = File.OpenRead(path);
-        return file.ReadByte() is not (0x1F or 0x28);
+        return file.ReadByte() is 0x1F or 0x28;
     }
 
     private static void CopyLines(string from, string to)
