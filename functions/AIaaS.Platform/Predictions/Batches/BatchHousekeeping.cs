@@ -42,7 +42,7 @@ public sealed class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeP
         {
             // At every look: whoever was at work when it was cancelled may have written since.
             await store.DeleteAllAsync(BatchPrediction.FileOf(tenant, batch, ""), cancellationToken);
-            await RemoveDropAsync(tenant, known, cancellationToken);
+            await ClearDropAsync(tenant, known, cancellationToken);
             if (over)
             {
                 await catalog.DeleteAsync(BatchPrediction.Kind, tenant, batch, ifMatch: null, cancellationToken);
@@ -55,24 +55,28 @@ public sealed class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeP
         }
     }
 
-    /// <summary>Removes the file in the drop zone that a batch was made of, unless another was dropped there since.</summary>
-    private async Task RemoveDropAsync(string tenant, BatchPrediction batch, CancellationToken cancellationToken)
+    /// <summary>Removes the file in the drop zone that a batch was made of, once, unless another was dropped there since.</summary>
+    private async Task ClearDropAsync(string tenant, BatchPrediction batch, CancellationToken cancellationToken)
     {
-        if (BatchPredictionService.DropOf(tenant, batch) is not { } drop
-            || await store.GetPropertiesAsync(drop, cancellationToken) is not { } file
-            || BatchPredictionService.DropId(file.Path, file.ETag) != batch.Id)
+        // A file that comes after that may look the same, and is somebody's next batch.
+        if (batch.DropCleared || BatchPredictionService.DropOf(tenant, batch) is not { } drop)
         {
             return;
         }
 
-        try
+        if (await store.GetPropertiesAsync(drop, cancellationToken) is { } file && BatchPredictionService.IsOfDrop(batch, file.Path, file.ETag))
         {
-            await store.DeleteAsync(drop, file.ETag, cancellationToken);
+            try
+            {
+                await store.DeleteAsync(drop, file.ETag, cancellationToken);
+            }
+            catch (PreconditionFailedException)
+            {
+                // Replaced just now: somebody's next batch.
+            }
         }
-        catch (PreconditionFailedException)
-        {
-            // Replaced just now: somebody's next batch.
-        }
+
+        await catalog.UpdateAnyAsync(BatchPrediction.Kind, tenant, batch.Id, current => current with { DropCleared = true }, cancellationToken);
     }
 
     private async Task ForgetAsync(Document<Mark> mark, CancellationToken cancellationToken)

@@ -124,6 +124,9 @@ public sealed record BatchPrediction
     /// <summary>Whether it was deleted.</summary>
     public bool Removed { get; init; }
 
+    /// <summary>Whether the dropped file that it was made of was cleared away after that; one that is there from then on was dropped again.</summary>
+    public bool DropCleared { get; init; }
+
     internal bool HasEnded => Status is BatchStatus.Succeeded or BatchStatus.Failed or BatchStatus.Cancelled;
 
     internal static DocumentKind<BatchPrediction> Kind { get; } = new("batch-predictions", "batch prediction", batch => new Dictionary<string, string>

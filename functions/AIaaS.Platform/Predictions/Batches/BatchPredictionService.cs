@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -140,10 +141,10 @@ public sealed class BatchPredictionService(
     public static bool IsDrop(string path) => path.Split('/') is [var tenant, var endpoint, DropFolder, var file]
         && Names.IsName(tenant) && Names.IsName(endpoint) && Names.IsFileName(file);
 
-    /// <summary>Makes a batch of a dropped file, with results in the format of the file. Safe to repeat: one version of a file is one batch.</summary>
+    /// <summary>Makes a batch of a dropped file, with results in the format of the file. Safe to repeat: one version of a file is one batch, until it is cleared away with that and dropped again.</summary>
     /// <param name="path">One that <see cref="IsDrop"/> knows.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Null where the file is gone, or its batch was deleted.</returns>
+    /// <returns>Null where the file is gone, or about to go with its batch, which was deleted.</returns>
     /// <exception cref="ProblemException">There is no such endpoint.</exception>
     public async Task<BatchPrediction?> AcceptDropAsync(string path, CancellationToken cancellationToken)
     {
@@ -157,10 +158,22 @@ public sealed class BatchPredictionService(
 
         await using (content)
         {
-            var id = DropId(content.Properties.Path, content.Properties.ETag);
+            var (drop, etag) = (content.Properties.Path, content.Properties.ETag);
+            var id = await LastOfDropAsync(tenant, DropId(drop, etag, generation: 0), cancellationToken);
             if (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, id, cancellationToken) is { Value.Status: not BatchStatus.Queued } begun)
             {
-                return begun.Value.Removed ? null : begun.Value;
+                if (!begun.Value.Removed)
+                {
+                    return begun.Value;
+                }
+
+                // What was opened may be the file that was cleared; one that is still there was dropped after that.
+                if (!begun.Value.DropCleared || (await store.GetPropertiesAsync(drop, cancellationToken))?.ETag != etag)
+                {
+                    return null;
+                }
+
+                id = DropId(drop, etag, GenerationOf(id) + 1);
             }
 
             var format = Path.GetExtension(file).ToLowerInvariant() switch
@@ -223,15 +236,31 @@ public sealed class BatchPredictionService(
     internal static ObjectPath InputOf(string tenant, BatchPrediction batch)
         => BatchPrediction.FileOf(tenant, batch.Id, $"{InputFolder}/{batch.Input.File ?? RowsFile}");
 
+    /// <summary>Whether a batch was made of this version of a dropped file.</summary>
+    internal static bool IsOfDrop(BatchPrediction batch, ObjectPath drop, string etag)
+        => batch.Id == DropId(drop, etag, GenerationOf(batch.Id));
+
     /// <summary>The id of the batch that one version of a dropped file makes.</summary>
-    internal static string DropId(ObjectPath drop, string etag)
-        => DropPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{drop.Name}\n{etag}")))[..40];
+    /// <param name="drop">Where the file was dropped.</param>
+    /// <param name="etag">Its version; a copy that keeps its time has that of the file it was made of.</param>
+    /// <param name="generation">How often it was cleared away with its batch and dropped again.</param>
+    private static string DropId(ObjectPath drop, string etag, int generation)
+    {
+        var id = DropPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{drop.Name}\n{etag}")))[..40];
+        return generation == 0 ? id : string.Create(CultureInfo.InvariantCulture, $"{id}-{generation}");
+    }
+
+    private static int GenerationOf(string id) => id.Split('-') is [_, _, var generation] ? int.Parse(generation, CultureInfo.InvariantCulture) : 0;
 
     /// <returns>Where the file was dropped that a batch is made of, which may be another by now; null where none was.</returns>
     internal static ObjectPath? DropOf(string tenant, BatchPrediction batch)
         => batch.Id.StartsWith(DropPrefix, StringComparison.Ordinal)
             ? new ObjectPath(Containers.Incoming, $"{tenant}/{batch.Endpoint}/{DropFolder}/{batch.Input.File}")
             : null;
+
+    // The documents of earlier generations go after a while, so it takes a look at all there are to know the last.
+    private async Task<string> LastOfDropAsync(string tenant, string first, CancellationToken cancellationToken)
+        => (await catalog.ListHeadersAsync(BatchPrediction.Kind, tenant, first, cancellationToken)).MaxBy(header => GenerationOf(header.Name))?.Name ?? first;
 
     private static BatchPrediction RequireEnded(BatchPrediction batch)
         => batch.HasEnded

@@ -195,11 +195,89 @@ public sealed class BatchDeletionTests
         Assert.Null(await world.Service.AcceptDropAsync(Drop, default));
     }
 
+    [Fact]
+    public async Task A_file_dropped_again_with_its_old_time_after_its_batch_was_deleted_is_another_batch()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        var ids = new List<string>();
+        for (var drop = 1; drop <= 3; drop++)
+        {
+            var batch = await DropAsync(world, "length,mass\n1,2\n3,4\n", DateTime.UnixEpoch);
+            await world.Housekeeping.CleanAllAsync(default);
+            Assert.Equal(["predictions/new.csv"], await world.FilesAsync(Containers.Incoming, $"{Tenant}/m/"));
+            Assert.Equal(BatchStatus.Succeeded, (await world.RunAsync(batch.Id)).Status);
+            Assert.Equal(batch.Id, (await world.Service.AcceptDropAsync(Drop, default))!.Id);
+            ids.Add(batch.Id);
+
+            await world.Service.DeleteAsync(Tenant, batch.Id, default, default);
+
+            Assert.Empty(await world.FilesAsync(Containers.Incoming, $"{Tenant}/m/"));
+        }
+
+        Assert.Equal(ids.Count, ids.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_file_dropped_again_with_its_old_time_stays_one_batch_when_the_deleted_one_is_forgotten()
+    {
+        await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+        var first = await DropAsync(world, "length,mass\n1,2\n3,4\n", DateTime.UnixEpoch);
+        await world.RunAsync(first.Id);
+        await world.Service.DeleteAsync(Tenant, first.Id, default, default);
+        var second = await DropAsync(world, "length,mass\n1,2\n3,4\n", DateTime.UnixEpoch);
+        await world.RunAsync(second.Id);
+
+        await PassAsync(world);
+
+        Assert.Equal([$"{second.Id}.json"], await world.FilesAsync(Containers.Catalog, $"{Tenant}/batch-predictions/"));
+        Assert.Equal(second.Id, (await world.Service.AcceptDropAsync(Drop, default))!.Id);
+    }
+
+    [Fact]
+    public async Task A_dropped_file_that_goes_with_its_batch_while_it_is_seen_once_more_makes_no_other()
+    {
+        // Whatever is read next when that happens.
+        for (var touch = 1; ; touch++)
+        {
+            await using var world = await new BatchWorld().WithAsync("m", TestModels.Regression);
+            var first = await DropAsync(world, "length,mass\n1,2\n3,4\n", DateTime.UnixEpoch);
+            await world.RunAsync(first.Id);
+            var touched = 0;
+            world.World.Runs.Crash.Meanwhile = async (_, token) =>
+            {
+                if (++touched < touch)
+                {
+                    return false;
+                }
+
+                await world.Service.DeleteAsync(Tenant, first.Id, default, token);
+                return true;
+            };
+
+            var seen = await world.Service.AcceptDropAsync(Drop, default);
+
+            if (touched < touch)
+            {
+                Assert.True(touch > 2);
+                return;
+            }
+
+            Assert.True(seen is null || seen.Id == first.Id);
+            Assert.Empty((await world.Service.ListAsync(Tenant, status: null, limit: 1, continuation: null, default)).Items);
+        }
+    }
+
     private const string Drop = $"{Tenant}/m/predictions/new.csv";
 
-    private static async Task<BatchPrediction> DropAsync(BatchWorld world, string text)
+    private static async Task<BatchPrediction> DropAsync(BatchWorld world, string text, DateTime? lastWritten = null)
     {
-        await world.World.Runs.Store.WriteAsync(new ObjectPath(Containers.Incoming, Drop), new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), null, default);
+        var path = new ObjectPath(Containers.Incoming, Drop);
+        await world.World.Runs.Store.WriteAsync(path, new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), null, default);
+        if (lastWritten is { } time)
+        {
+            File.SetLastWriteTimeUtc(world.World.Runs.FileOf(path), time);
+        }
+
         return (await world.Service.AcceptDropAsync(Drop, default))!;
     }
 
