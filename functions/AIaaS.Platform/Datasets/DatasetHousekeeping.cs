@@ -25,13 +25,21 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     internal const string SourcesFolder = "sources/";
 
-    /// <summary>Cleans every data set that is marked.</summary>
+    /// <summary>Cleans every data set that is marked; one that cannot be keeps no other waiting.</summary>
     public async Task CleanAllAsync(CancellationToken cancellationToken)
     {
         foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
         {
             var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
-            await CleanAsync(header.Name[..slash], header.Name[(slash + 1)..], cancellationToken);
+            var (tenant, dataset) = (header.Name[..slash], header.Name[(slash + 1)..]);
+            try
+            {
+                await CleanAsync(tenant, dataset, cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                LogFailed(exception, tenant, dataset);
+            }
         }
     }
 
@@ -234,6 +242,9 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The file '{Path}' belonged to nothing and is removed.")]
     private partial void LogOrphan(ObjectPath path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is left of the data set {Tenant}/{Dataset} could not be cleaned; the next look tries again.")]
+    private partial void LogFailed(Exception failure, string tenant, string dataset);
 
     /// <summary>Says that a data set is worth a look: <c>catalog/_unfinished/datasets/{tenant}/{dataset}.json</c>.</summary>
     /// <param name="Time">When it was last written to.</param>

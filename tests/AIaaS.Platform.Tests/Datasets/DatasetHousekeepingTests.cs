@@ -104,6 +104,22 @@ public sealed class DatasetHousekeepingTests : IDisposable
     }
 
     [Fact]
+    public async Task A_data_set_that_cannot_be_read_keeps_no_other_from_being_cleaned()
+    {
+        var old = await UploadAsync("a.csv");
+        await UploadAsync("b.csv");
+        foreach (var unreadable in (string[])["cats", "zebras"])
+        {
+            await _world.Housekeeping.MarkAsync(Tenant, unreadable, default);
+            await _world.Store.WriteAsync(Dataset.Kind.PathOf(Tenant, unreadable), new MemoryStream("{"u8.ToArray()), options: null, default);
+        }
+
+        await PassAsync(DatasetHousekeeping.Grace);
+
+        Assert.False(await ExistsAsync(old));
+    }
+
+    [Fact]
     public async Task Other_data_sets_whose_names_begin_alike_are_left_alone()
     {
         var other = await UploadAsync("a.csv", "penguins-2");

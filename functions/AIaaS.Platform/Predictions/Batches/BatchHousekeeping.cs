@@ -3,6 +3,7 @@ using AIaaS.Platform.Http;
 using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace AIaaS.Platform.Predictions.Batches;
 
@@ -13,18 +14,26 @@ namespace AIaaS.Platform.Predictions.Batches;
 /// The files go at once, the document only after <see cref="Kept"/>: until then it tells that the batch was deleted to whoever is still at work
 /// on it, and to whoever repeats the request that made it.
 /// </remarks>
-public sealed class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeProvider time)
+public sealed partial class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeProvider time, ILogger<BatchHousekeeping> logger)
 {
     /// <summary>How long the document of a deleted batch stays, which nobody sees: as long as a key can stand for it.</summary>
     public static readonly TimeSpan Kept = IdempotencyKeys.Lifetime;
 
-    /// <summary>Clears away what is left of every batch that is marked.</summary>
+    /// <summary>Clears away what is left of every batch that is marked; one that cannot be keeps no other waiting.</summary>
     public async Task CleanAllAsync(CancellationToken cancellationToken)
     {
         foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
         {
             var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
-            await CleanAsync(header.Name[..slash], header.Name[(slash + 1)..], cancellationToken);
+            var (tenant, batch) = (header.Name[..slash], header.Name[(slash + 1)..]);
+            try
+            {
+                await CleanAsync(tenant, batch, cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                LogFailed(exception, tenant, batch);
+            }
         }
     }
 
@@ -90,6 +99,9 @@ public sealed class BatchHousekeeping(Catalog catalog, IObjectStore store, TimeP
             // Marked anew since.
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is left of the batch prediction {Tenant}/{Batch} could not be cleared away; the next look tries again.")]
+    private partial void LogFailed(Exception failure, string tenant, string batch);
 
     /// <summary>Says that a batch is being deleted: <c>catalog/_unfinished/batch-predictions/{tenant}/{id}.json</c>.</summary>
     /// <param name="Time">Since when.</param>

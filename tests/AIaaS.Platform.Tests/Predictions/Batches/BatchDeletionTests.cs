@@ -41,6 +41,23 @@ public sealed class BatchDeletionTests
         Assert.NotEmpty(await world.FilesAsync(Containers.Predictions, $"{Tenant}/other/"));
     }
 
+    [Fact]
+    public async Task A_batch_that_cannot_be_read_keeps_no_other_from_being_cleared_away()
+    {
+        await using var world = await WithEndedAsync();
+        await world.Housekeeping.MarkAsync(Tenant, "b", default);
+        await world.World.Runs.Catalog.UpdateAsync(BatchPrediction.Kind, Tenant, "b", current => current.AsRemoved(), default);
+        foreach (var unreadable in (string[])["a", "c"])
+        {
+            await world.Housekeeping.MarkAsync(Tenant, unreadable, default);
+            await world.World.Runs.Store.WriteAsync(BatchPrediction.Kind.PathOf(Tenant, unreadable), new MemoryStream("{"u8.ToArray()), null, default);
+        }
+
+        await world.Housekeeping.CleanAllAsync(default);
+
+        Assert.Empty(await world.FilesAsync(Containers.Predictions, Folder));
+    }
+
     [Theory]
     [InlineData(BatchStatus.Queued)]
     [InlineData(BatchStatus.Running)]

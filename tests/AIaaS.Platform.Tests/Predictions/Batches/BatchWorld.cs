@@ -34,7 +34,7 @@ internal sealed class BatchWorld : IAsyncDisposable
         Endpoints = new EndpointService(World.Runs.Catalog, World.Registry, _directory, World.Runs.Time);
         _server = new ModelServer(new RegistryModelSource(World.Registry), new ModelServerOptions(), TimeProvider.System);
         _models = new ModelHost(World.Registry, _server);
-        Housekeeping = new BatchHousekeeping(World.Runs.Catalog, World.Runs.Store, World.Runs.Time);
+        Housekeeping = new BatchHousekeeping(World.Runs.Catalog, World.Runs.Store, World.Runs.Time, NullLogger<BatchHousekeeping>.Instance);
         Service = new BatchPredictionService(
             World.Runs.Catalog,
             World.Runs.Store,
