@@ -44,8 +44,9 @@ public sealed partial class BatchHousekeeping(Catalog catalog, IObjectStore stor
     /// <summary>Clears away what is left of a batch if it was deleted. Safe to repeat, and to break off.</summary>
     internal async Task CleanAsync(string tenant, string batch, CancellationToken cancellationToken)
     {
-        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", cancellationToken);
+        // In this order: a batch that is seen deleted was marked before that, so an older mark is not taken for that of its deletion.
         var known = (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, batch, cancellationToken))?.Value;
+        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", cancellationToken);
         var over = mark is not null && mark.Value.Time + Kept < time.GetUtcNow();
         if (known is { Removed: true })
         {

@@ -42,6 +42,38 @@ public sealed class BatchDeletionTests
     }
 
     [Fact]
+    public async Task A_batch_that_is_deleted_while_an_old_mark_of_it_is_looked_at_keeps_its_document()
+    {
+        // Whatever is read next when that happens.
+        for (var touch = 1; ; touch++)
+        {
+            await using var world = await WithEndedAsync();
+            await world.Housekeeping.MarkAsync(Tenant, "b", default);
+            var touched = 0;
+            world.World.Runs.Crash.Meanwhile = async (_, token) =>
+            {
+                if (++touched < touch)
+                {
+                    return false;
+                }
+
+                await world.Service.DeleteAsync(Tenant, "b", default, token);
+                return true;
+            };
+
+            await PassAsync(world);
+
+            if (touched < touch)
+            {
+                Assert.True(touch > 2);
+                return;
+            }
+
+            Assert.NotNull(await world.World.Runs.Catalog.FindAnyAsync(BatchPrediction.Kind, Tenant, "b", default));
+        }
+    }
+
+    [Fact]
     public async Task A_batch_that_cannot_be_read_keeps_no_other_from_being_cleared_away()
     {
         await using var world = await WithEndedAsync();
