@@ -51,32 +51,14 @@ internal sealed class InferencePlan
     public bool HasRows { get; }
 
     /// <summary>Rows of a request: the first dimension that its inputs share where that is one of rows, else 1.</summary>
-    public int RowsOf(InferenceWorkspace workspace)
-    {
-        if (!HasRows || (!_hasFeatures && !_apart.Contains(true)))
-            return 1;
-        var rows = workspace.ShapeOf(0)[0];
-        for (var input = 1; input < Inputs.Length; input++)
-        {
-            if (workspace.ShapeOf(input)[0] != rows)
-                return 1;
-        }
-
-        return (int)rows;
-    }
+    public int RowsOf(InferenceWorkspace workspace) =>
+        _hasFeatures || _apart.Contains(true) ? SharedRowsOf(workspace) ?? 1 : 1;
 
     /// <summary>Whether each row of the outputs that a request asks for is made of the same row of its inputs alone.</summary>
     public bool KeepsRowsApart(InferenceWorkspace workspace)
     {
-        if (IsKnownToMix || !HasRows)
+        if (IsKnownToMix || SharedRowsOf(workspace) is null or 0)
             return false;
-        var rows = workspace.ShapeOf(0)[0];
-        for (var input = 0; input < Inputs.Length; input++)
-        {
-            if (rows == 0 || workspace.ShapeOf(input)[0] != rows)
-                return false;
-        }
-
         return workspace.Requested.Count == 0 ? !_apart.Contains(false) : workspace.Requested.TrueForAll(r => _apart[r.Output]);
     }
 
@@ -139,6 +121,21 @@ internal sealed class InferencePlan
 
             return indexes;
         }
+    }
+
+    /// <returns>Null where the first dimensions of the inputs are not of rows, or differ.</returns>
+    private int? SharedRowsOf(InferenceWorkspace workspace)
+    {
+        if (!HasRows)
+            return null;
+        var rows = workspace.ShapeOf(0)[0];
+        for (var input = 1; input < Inputs.Length; input++)
+        {
+            if (workspace.ShapeOf(input)[0] != rows)
+                return null;
+        }
+
+        return (int)rows;
     }
 
     private static Datatype? DatatypeOf(NodeMetadata node) => node.IsTensor ? Datatype.Of(node.ElementDataType) : null;
