@@ -1,6 +1,5 @@
 using System.Globalization;
 using AIaaS.Platform.Documents;
-using AIaaS.Platform.Problems;
 using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
 using Microsoft.Extensions.Logging;
@@ -25,27 +24,15 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     internal const string SourcesFolder = "sources/";
 
+    internal static readonly DocumentKind<CleaningMark> MarkKind = CleaningMark.KindOf("datasets", "data set");
+
+    private readonly CleaningMarks _marks = new(MarkKind, catalog, time);
+
     /// <summary>Cleans every data set that is marked; one that cannot be keeps no other waiting.</summary>
-    public async Task CleanAllAsync(CancellationToken cancellationToken)
-    {
-        foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
-        {
-            var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
-            var (tenant, dataset) = (header.Name[..slash], header.Name[(slash + 1)..]);
-            try
-            {
-                await CleanAsync(tenant, dataset, cancellationToken);
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-            {
-                LogFailed(exception, tenant, dataset);
-            }
-        }
-    }
+    public Task CleanAllAsync(CancellationToken cancellationToken) => _marks.CleanAllAsync(CleanAsync, LogFailed, cancellationToken);
 
     /// <summary>Says that a data set is worth a look, before a file of it is written or abandoned.</summary>
-    internal async Task MarkAsync(string tenant, string dataset, CancellationToken cancellationToken)
-        => await catalog.UpsertAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{dataset}", _ => new Mark(time.GetUtcNow()), cancellationToken);
+    internal Task MarkAsync(string tenant, string dataset, CancellationToken cancellationToken) => _marks.MarkAsync(tenant, dataset, cancellationToken);
 
     /// <returns>A run that has not ended and is over this data set; null where there is none.</returns>
     internal async Task<string?> FindRunAsync(string tenant, string dataset, CancellationToken cancellationToken)
@@ -54,8 +41,7 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
     /// <summary>Removes what is left of a data set and no longer needed. Safe to repeat, and to break off.</summary>
     internal async Task CleanAsync(string tenant, string dataset, CancellationToken cancellationToken)
     {
-        var name = $"{tenant}/{dataset}";
-        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, name, cancellationToken);
+        var mark = await _marks.FindAsync(tenant, dataset, cancellationToken);
         var known = (await catalog.FindAnyAsync(Dataset.Kind, tenant, dataset, cancellationToken))?.Value;
         if (known is { RemovedThrough: > 0 })
         {
@@ -69,7 +55,7 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
         waits |= await RemoveOrphansAsync(tenant, dataset, runs, versions, cancellationToken);
         if (mark is not null && !waits && mark.Value.Time + OrphanAge < time.GetUtcNow())
         {
-            await ForgetAsync(name, mark.ETag, cancellationToken);
+            await _marks.ForgetAsync(mark, cancellationToken);
         }
     }
 
@@ -225,18 +211,6 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
         return files;
     }
 
-    private async Task ForgetAsync(string name, string etag, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await catalog.DeleteAsync(Mark.Kind, UnfinishedRun.AllTenants, name, etag, cancellationToken);
-        }
-        catch (ProblemException marked) when (marked.Problem == Problem.PreconditionFailed)
-        {
-            // Marked anew since.
-        }
-    }
-
     [LoggerMessage(Level = LogLevel.Information, Message = "What the deleted data set {Tenant}/{Dataset} left, up to version {Version}, is removed.")]
     private partial void LogRemoved(string tenant, string dataset, int version);
 
@@ -245,11 +219,4 @@ public sealed partial class DatasetHousekeeping(Catalog catalog, IObjectStore st
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What is left of the data set {Tenant}/{Dataset} could not be cleaned; the next look tries again.")]
     private partial void LogFailed(Exception failure, string tenant, string dataset);
-
-    /// <summary>Says that a data set is worth a look: <c>catalog/_unfinished/datasets/{tenant}/{dataset}.json</c>.</summary>
-    /// <param name="Time">When it was last written to.</param>
-    internal sealed record Mark(DateTimeOffset Time)
-    {
-        internal static DocumentKind<Mark> Kind { get; } = new("datasets", "mark of the data set", _ => new Dictionary<string, string>());
-    }
 }

@@ -280,7 +280,7 @@ public sealed class DatasetHousekeepingTests : IDisposable
     private async Task<bool> ExistsAsync(ObjectPath path) => await _world.Store.GetPropertiesAsync(path, default) is not null;
 
     private async Task<IReadOnlyList<DocumentHeader>> MarksAsync()
-        => await _world.Catalog.ListHeadersAsync(DatasetHousekeeping.Mark.Kind, UnfinishedRun.AllTenants, "", default);
+        => await _world.Catalog.ListHeadersAsync(DatasetHousekeeping.MarkKind, UnfinishedRun.AllTenants, "", default);
 
     private static async Task AssertGoneAsync(Func<Task> read)
         => Assert.Equal(Problem.NotFound, (await Assert.ThrowsAsync<ProblemException>(read)).Problem);

@@ -1,7 +1,5 @@
 using AIaaS.Platform.Documents;
 using AIaaS.Platform.Http;
-using AIaaS.Platform.Problems;
-using AIaaS.Platform.Runs;
 using AIaaS.Platform.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -19,34 +17,22 @@ public sealed partial class BatchHousekeeping(Catalog catalog, IObjectStore stor
     /// <summary>How long the document of a deleted batch stays, which nobody sees: as long as a key can stand for it.</summary>
     public static readonly TimeSpan Kept = IdempotencyKeys.Lifetime;
 
+    internal static readonly DocumentKind<CleaningMark> MarkKind = CleaningMark.KindOf("batch-predictions", "batch prediction");
+
+    private readonly CleaningMarks _marks = new(MarkKind, catalog, time);
+
     /// <summary>Clears away what is left of every batch that is marked; one that cannot be keeps no other waiting.</summary>
-    public async Task CleanAllAsync(CancellationToken cancellationToken)
-    {
-        foreach (var header in await catalog.ListHeadersAsync(Mark.Kind, UnfinishedRun.AllTenants, "", cancellationToken))
-        {
-            var slash = header.Name.IndexOf('/', StringComparison.Ordinal);
-            var (tenant, batch) = (header.Name[..slash], header.Name[(slash + 1)..]);
-            try
-            {
-                await CleanAsync(tenant, batch, cancellationToken);
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-            {
-                LogFailed(exception, tenant, batch);
-            }
-        }
-    }
+    public Task CleanAllAsync(CancellationToken cancellationToken) => _marks.CleanAllAsync(CleanAsync, LogFailed, cancellationToken);
 
     /// <summary>Says that a batch is about to be deleted.</summary>
-    internal async Task MarkAsync(string tenant, string batch, CancellationToken cancellationToken)
-        => await catalog.UpsertAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", _ => new Mark(time.GetUtcNow()), cancellationToken);
+    internal Task MarkAsync(string tenant, string batch, CancellationToken cancellationToken) => _marks.MarkAsync(tenant, batch, cancellationToken);
 
     /// <summary>Clears away what is left of a batch if it was deleted. Safe to repeat, and to break off.</summary>
     internal async Task CleanAsync(string tenant, string batch, CancellationToken cancellationToken)
     {
         // In this order: a batch that is seen deleted was marked before that, so an older mark is not taken for that of its deletion.
         var known = (await catalog.FindAnyAsync(BatchPrediction.Kind, tenant, batch, cancellationToken))?.Value;
-        var mark = await catalog.FindAsync(Mark.Kind, UnfinishedRun.AllTenants, $"{tenant}/{batch}", cancellationToken);
+        var mark = await _marks.FindAsync(tenant, batch, cancellationToken);
         var over = mark is not null && mark.Value.Time + Kept < time.GetUtcNow();
         if (known is { Removed: true })
         {
@@ -61,7 +47,7 @@ public sealed partial class BatchHousekeeping(Catalog catalog, IObjectStore stor
 
         if (over)
         {
-            await ForgetAsync(mark!, cancellationToken);
+            await _marks.ForgetAsync(mark!, cancellationToken);
         }
     }
 
@@ -89,25 +75,6 @@ public sealed partial class BatchHousekeeping(Catalog catalog, IObjectStore stor
         await catalog.UpdateAnyAsync(BatchPrediction.Kind, tenant, batch.Id, current => current with { DropCleared = true }, cancellationToken);
     }
 
-    private async Task ForgetAsync(Document<Mark> mark, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await catalog.DeleteAsync(Mark.Kind, UnfinishedRun.AllTenants, mark.Name, mark.ETag, cancellationToken);
-        }
-        catch (ProblemException marked) when (marked.Problem == Problem.PreconditionFailed)
-        {
-            // Marked anew since.
-        }
-    }
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "What is left of the batch prediction {Tenant}/{Batch} could not be cleared away; the next look tries again.")]
     private partial void LogFailed(Exception failure, string tenant, string batch);
-
-    /// <summary>Says that a batch is being deleted: <c>catalog/_unfinished/batch-predictions/{tenant}/{id}.json</c>.</summary>
-    /// <param name="Time">Since when.</param>
-    internal sealed record Mark(DateTimeOffset Time)
-    {
-        internal static DocumentKind<Mark> Kind { get; } = new("batch-predictions", "mark of the batch prediction", _ => new Dictionary<string, string>());
-    }
 }
